@@ -1,0 +1,9 @@
+//! The C interface: `extern "C"` functions and the types in their signatures, one file per public
+//! header. What may enter: checking pointers, converting, one call into a room below, converting
+//! back. No protocol, no socket, no decision that a Rust caller would need too.
+//!
+//! Every exported function has the same shape: its body stands in [`ffi::ffi`] (or
+//! [`ffi::ffi_or`]), NULL is turned away with `?`, and `unsafe` is used for the caller's pointers
+//! alone.
+
+pub(crate) mod ffi;

@@ -1,0 +1,19 @@
+//! A Rust implementation of libcoap's public C interface, API and ABI of 4.3.5.
+//!
+//! The rooms, from the bottom up; each knows only those above it in this list:
+//!
+//! - [`message`]: bytes to values and back.
+//! - [`protocol`]: the state machines of the RFCs, without sockets, clocks or C.
+//! - [`net`]: sockets and waiting.
+//! - [`driver`]: binds sockets and state machines to a context; calls handlers.
+//! - [`capi`]: the `extern "C"` functions, one file per public header.
+#![deny(unsafe_op_in_unsafe_fn, missing_docs)]
+
+pub mod capi;
+pub mod driver;
+pub mod log;
+#[forbid(unsafe_code)]
+pub mod message;
+pub mod net;
+#[forbid(unsafe_code)]
+pub mod protocol;

@@ -1,0 +1,14 @@
+//! Bytes to values and back: headers, tokens, options, payload, codes, URIs, link format.
+//!
+//! What may enter: pure functions and values. No sockets, no clocks, no session, no C pointer.
+//! This room knows nobody; every other one knows it. Nothing here may panic on its input.
+
+pub mod id;
+pub mod kind;
+pub mod option;
+pub mod pdu;
+
+pub use id::{Mid, Token};
+pub use kind::{Code, Type};
+pub use option::{Number, Opt};
+pub use pdu::Pdu;
