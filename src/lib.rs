@@ -9,6 +9,7 @@
 //! - [`capi`]: the `extern "C"` functions, one file per public header.
 #![deny(unsafe_op_in_unsafe_fn, missing_docs)]
 
+pub mod address;
 pub mod capi;
 pub mod driver;
 pub mod log;

@@ -1,1 +1,1 @@
-//! room
+//! Binds sockets and state machines to a context: the loop, the lock, delivery to handlers.

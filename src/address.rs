@@ -1,0 +1,54 @@
+//! The address of one end of a session. A value: sockets are in [`crate::net`].
+
+use core::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Where a session begins or ends.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Address {
+    /// IPv4 or IPv6 with a port; for IPv6 the zone is the scope id.
+    Ip(SocketAddr),
+    /// The path of a Unix domain socket, without a terminating zero.
+    Unix(Arc<[u8]>),
+}
+
+impl Address {
+    /// The port; 0 for a Unix path.
+    pub fn port(&self) -> u16 {
+        match self {
+            Address::Ip(a) => a.port(),
+            Address::Unix(_) => 0,
+        }
+    }
+
+    /// Whether it is a multicast group, also as an IPv4-mapped IPv6 address.
+    pub fn is_multicast(&self) -> bool {
+        match self {
+            Address::Ip(SocketAddr::V4(a)) => a.ip().is_multicast(),
+            Address::Ip(SocketAddr::V6(a)) => match a.ip().to_ipv4_mapped() {
+                Some(v4) => v4.is_multicast(),
+                None => a.ip().is_multicast(),
+            },
+            Address::Unix(_) => false,
+        }
+    }
+
+    /// Whether it is the IPv4 limited broadcast address. Directed broadcast needs the interfaces'
+    /// masks and is the business of `net`.
+    pub fn is_limited_broadcast(&self) -> bool {
+        matches!(self, Address::Ip(a) if match a.ip() {
+            IpAddr::V4(v4) => v4.is_broadcast(),
+            IpAddr::V6(v6) => v6.to_ipv4_mapped().is_some_and(|v4| v4.is_broadcast()),
+        })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Ip(a) => a.fmt(f),
+            Address::Unix(path) => f.write_str(&String::from_utf8_lossy(path)),
+        }
+    }
+}
