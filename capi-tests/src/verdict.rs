@@ -1,0 +1,161 @@
+//! What the runs of a program amount to.
+
+use crate::compare::{Mend, differences};
+use crate::library::Library;
+use crate::options::{Mode, Options};
+use crate::program::{Outcome, Program, run};
+use core::fmt;
+use std::fs;
+
+/// How a program did in one mode.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// As it should, with a remark.
+    Passed(String),
+    /// Not as it should: the lines say why.
+    Failed(Vec<String>),
+    /// It could not be run here: why.
+    Skipped(String),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Passed(remark) => write!(f, "passed  {remark}"),
+            Verdict::Failed(_) => f.write_str("FAILED"),
+            Verdict::Skipped(why) => write!(f, "skipped {why}"),
+        }
+    }
+}
+
+/// How many programs did how.
+#[derive(Default)]
+pub(crate) struct Tally {
+    passed: usize,
+    pub(crate) failed: usize,
+    skipped: usize,
+}
+
+impl Tally {
+    /// Adds one.
+    pub(crate) fn count(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Passed(_) => self.passed += 1,
+            Verdict::Failed(_) => self.failed += 1,
+            Verdict::Skipped(_) => self.skipped += 1,
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+    }
+}
+
+/// Compiles and runs a program as the mode says. The error is a reason to fail.
+pub(crate) fn judge(options: &Options, mode: Mode, program: &Program) -> Result<Verdict, String> {
+    match mode {
+        Mode::Compare => compare(options, program),
+        Mode::Valgrind => valgrind(options, program),
+        Mode::Bless => {
+            let Some(output) = on_reference(options, program)? else { return Ok(no_reference()) };
+            if let Some(parent) = program.expectation.parent() {
+                fs::create_dir_all(parent).map_err(|e| e.to_string())?;
+            }
+            fs::write(&program.expectation, output).map_err(|e| e.to_string())?;
+            Ok(Verdict::Passed(format!("{} written", program.expectation.display())))
+        }
+        Mode::OnReference => {
+            let Some(output) = on_reference(options, program)? else { return Ok(no_reference()) };
+            Ok(Verdict::Passed(format!("\n{output}")))
+        }
+    }
+}
+
+fn no_reference() -> Verdict {
+    Verdict::Skipped("the reference is not here".into())
+}
+
+/// Ours against the reference, and both against the recorded output.
+fn compare(options: &Options, program: &Program) -> Result<Verdict, String> {
+    let ours = Library::ours(options)?;
+    let binary = program.compile(&ours, &options.work)?;
+    let outcome = run(ours.run(&binary), &binary, options.time_limit)?;
+    let mut faults = ended_badly(&outcome, ours.name);
+
+    let recorded = fs::read_to_string(&program.expectation).ok();
+    let (wanted, origin) = match (on_reference(options, program)?, recorded) {
+        (Some(reference), Some(recorded)) => {
+            let stale = differences(&recorded, &reference);
+            if !stale.is_empty() {
+                faults.push(
+                    "the reference prints something else than was recorded (- recorded, + now):".into(),
+                );
+                faults.extend(stale);
+            }
+            (reference, "as the reference does")
+        }
+        (Some(reference), None) => {
+            faults.push("nothing is recorded for it yet: run with --bless".into());
+            (reference, "as the reference does")
+        }
+        (None, Some(recorded)) => (recorded, "as recorded from the reference"),
+        (None, None) => return Ok(Verdict::Skipped("no reference here and nothing recorded".into())),
+    };
+    faults.extend(differences(&wanted, &outcome.stdout));
+    faults.extend(unkept_mends(program, &outcome.stdout)?);
+    Ok(verdict(faults, origin))
+}
+
+/// Ours under memcheck.
+fn valgrind(options: &Options, program: &Program) -> Result<Verdict, String> {
+    let ours = Library::ours(options)?;
+    let binary = program.compile(&ours, &options.work)?;
+    let outcome =
+        run(ours.run_checked(&binary), &binary.with_extension("valgrind"), options.time_limit * 10)?;
+    Ok(verdict(ended_badly(&outcome, "ours under memcheck"), "no errors, no leaks"))
+}
+
+fn verdict(faults: Vec<String>, remark: &str) -> Verdict {
+    if faults.is_empty() { Verdict::Passed(remark.into()) } else { Verdict::Failed(faults) }
+}
+
+/// What the program prints on the reference, if there is one.
+fn on_reference(options: &Options, program: &Program) -> Result<Option<String>, String> {
+    let Some(reference) = Library::reference(options) else { return Ok(None) };
+    let binary = program.compile(&reference, &options.work)?;
+    let outcome = run(reference.run(&binary), &binary, options.time_limit)?;
+    let faults = ended_badly(&outcome, reference.name);
+    if faults.is_empty() { Ok(Some(outcome.stdout)) } else { Err(faults.join("\n")) }
+}
+
+/// Nothing for a run that exited with 0; otherwise how it ended and the last it printed.
+fn ended_badly(outcome: &Outcome, place: &str) -> Vec<String> {
+    let how = match outcome.status {
+        Some(status) if status.success() => return Vec::new(),
+        Some(status) => format!("on {place}: {status}"),
+        None => format!("on {place}: stopped at the time limit"),
+    };
+    let last = |text: &str| text.lines().rev().take(40).map(String::from).collect::<Vec<_>>();
+    let mut lines = last(&outcome.stderr);
+    lines.extend(last(&outcome.stdout).into_iter().take(3).map(|line| format!("last output: {line}")));
+    lines.push(how);
+    lines.reverse();
+    lines
+}
+
+/// Meant differences that our run does not show as it claims, or that the source does not explain.
+fn unkept_mends(program: &Program, output: &str) -> Result<Vec<String>, String> {
+    let source = fs::read_to_string(&program.source).map_err(|e| e.to_string())?;
+    let mut faults = Vec::new();
+    for mend in output.lines().filter_map(Mend::parse) {
+        if mend.wanted != mend.got {
+            faults.push(format!("mend {}: wanted {}, got {}", mend.topic, mend.wanted, mend.got));
+        }
+        if !mend.explained(&source) {
+            faults.push(format!("no comment in the source explains `mend {}:`", mend.topic));
+        }
+    }
+    Ok(faults)
+}
