@@ -7,3 +7,4 @@
 //! alone.
 
 pub(crate) mod ffi;
+pub mod types;
