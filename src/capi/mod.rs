@@ -7,4 +7,5 @@
 //! alone.
 
 pub(crate) mod ffi;
+pub mod pdu;
 pub mod types;

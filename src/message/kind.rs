@@ -1,5 +1,6 @@
 //! The message type and the code byte (RFC 7252 §3, §12.1).
 
+use core::ffi::CStr;
 use core::fmt;
 
 /// The two-bit message type of CoAP over UDP (RFC 7252 §3).
@@ -147,6 +148,43 @@ impl Code {
     /// 7.00 to 7.31 (RFC 8323 §5).
     pub const fn is_signalling(self) -> bool {
         self.class() == 7
+    }
+}
+
+impl Code {
+    /// What a diagnostic payload calls a response code (RFC 7252 §12.1.2), as bytes that end with a
+    /// zero, since C asks for it. `None` for a code without a name.
+    pub fn phrase(self) -> Option<&'static CStr> {
+        Some(match self {
+            Code::CREATED => c"Created",
+            Code::DELETED => c"Deleted",
+            Code::VALID => c"Valid",
+            Code::CHANGED => c"Changed",
+            Code::CONTENT => c"Content",
+            Code::CONTINUE => c"Continue",
+            Code::BAD_REQUEST => c"Bad Request",
+            Code::UNAUTHORIZED => c"Unauthorized",
+            Code::BAD_OPTION => c"Bad Option",
+            Code::FORBIDDEN => c"Forbidden",
+            Code::NOT_FOUND => c"Not Found",
+            Code::METHOD_NOT_ALLOWED => c"Method Not Allowed",
+            Code::NOT_ACCEPTABLE => c"Not Acceptable",
+            Code::REQUEST_ENTITY_INCOMPLETE => c"Request Entity Incomplete",
+            Code::CONFLICT => c"Conflict",
+            Code::PRECONDITION_FAILED => c"Precondition Failed",
+            Code::REQUEST_ENTITY_TOO_LARGE => c"Request Entity Too Large",
+            Code::UNSUPPORTED_CONTENT_FORMAT => c"Unsupported Content-Format",
+            Code::UNPROCESSABLE_ENTITY => c"Unprocessable",
+            Code::TOO_MANY_REQUESTS => c"Too Many Requests",
+            Code::INTERNAL_SERVER_ERROR => c"Internal Server Error",
+            Code::NOT_IMPLEMENTED => c"Not Implemented",
+            Code::BAD_GATEWAY => c"Bad Gateway",
+            Code::SERVICE_UNAVAILABLE => c"Service Unavailable",
+            Code::GATEWAY_TIMEOUT => c"Gateway Timeout",
+            Code::PROXYING_NOT_SUPPORTED => c"Proxying Not Supported",
+            Code::HOP_LIMIT_REACHED => c"Hop Limit Reached",
+            _ => return None,
+        })
     }
 }
 

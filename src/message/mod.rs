@@ -3,11 +3,14 @@
 //! What may enter: pure functions and values. No sockets, no clocks, no session, no C pointer.
 //! This room knows nobody; every other one knows it. Nothing here may panic on its input.
 
+pub mod compose;
+pub mod header;
 pub mod id;
 pub mod kind;
 pub mod option;
 pub mod pdu;
 
+pub use header::Framing;
 pub use id::{Mid, Token};
 pub use kind::{Code, Type};
 pub use option::{Number, Opt};

@@ -1,6 +1,8 @@
 //! Options: their numbers and their encoding (RFC 7252 §3.1, §5.4).
 
+use super::Code;
 use core::fmt;
+use core::ops::RangeInclusive;
 
 /// An option number. A newtype, so that unknown numbers survive and print.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -88,6 +90,69 @@ impl Number {
     /// Not part of the cache key (RFC 7252 §5.4.2).
     pub const fn is_no_cache_key(self) -> bool {
         self.0 & 0x1e == 0x1c
+    }
+}
+
+impl Number {
+    /// The lengths that the value of this option may have, in bytes, in a message with this code;
+    /// `None` for a number whose definition this library does not know. Signalling messages have
+    /// options of their own (RFC 8323 §5.2).
+    pub fn value_lengths(self, code: Code) -> Option<RangeInclusive<usize>> {
+        if code.is_signalling() {
+            return match (code.detail(), self.0) {
+                (1, 2) => Some(0..=4),
+                (1, 4) => Some(0..=0),
+                (1, 6) => Some(0..=3),
+                (2 | 3, 2) => Some(0..=0),
+                (4, 2) => Some(1..=255),
+                (4, 4) => Some(0..=3),
+                (5, 2) => Some(0..=2),
+                _ => None,
+            };
+        }
+        match self {
+            Number::IF_NONE_MATCH => Some(0..=0),
+            Number::NO_RESPONSE => Some(0..=1),
+            Number::HOP_LIMIT => Some(1..=1),
+            Number::URI_PORT | Number::CONTENT_FORMAT | Number::ACCEPT => Some(0..=2),
+            Number::OBSERVE | Number::BLOCK1 | Number::BLOCK2 => Some(0..=3),
+            Number::MAX_AGE | Number::SIZE1 | Number::SIZE2 => Some(0..=4),
+            Number::IF_MATCH | Number::REQUEST_TAG => Some(0..=8),
+            Number::ETAG => Some(1..=8),
+            Number::ECHO => Some(0..=40),
+            Number::LOCATION_PATH | Number::OSCORE | Number::URI_PATH | Number::LOCATION_QUERY => {
+                Some(0..=255)
+            }
+            Number::URI_HOST | Number::URI_QUERY | Number::PROXY_SCHEME => Some(1..=255),
+            Number::PROXY_URI => Some(1..=1034),
+            // Q-Block1 and Q-Block2 have 0 to 3 bytes; they count as unknown as long as no
+            // session can agree on them (RFC 9177 §4.1).
+            _ => None,
+        }
+    }
+
+    /// Whether its definition says that it may stand in a message once only (RFC 7252 §5.4.5).
+    pub fn is_once_only(self) -> bool {
+        matches!(
+            self,
+            Number::URI_HOST
+                | Number::IF_NONE_MATCH
+                | Number::OBSERVE
+                | Number::URI_PORT
+                | Number::OSCORE
+                | Number::CONTENT_FORMAT
+                | Number::MAX_AGE
+                | Number::HOP_LIMIT
+                | Number::ACCEPT
+                | Number::BLOCK2
+                | Number::BLOCK1
+                | Number::SIZE2
+                | Number::PROXY_URI
+                | Number::PROXY_SCHEME
+                | Number::SIZE1
+                | Number::ECHO
+                | Number::NO_RESPONSE
+        )
     }
 }
 

@@ -4,6 +4,7 @@
 //! buffer is `[HEADROOM][token][options][marker, payload]`, and a header is written into the
 //! room in front when the message leaves (RFC 7252 §3, RFC 8323 §3.2, RFC 8974 §2.1).
 
+use super::header::token_extension_len;
 use super::option::{EncodedHead, Head, Number, Opt, OptionError, Options, PAYLOAD_MARKER};
 use super::{Code, Mid, Token, Type};
 
@@ -28,6 +29,12 @@ pub enum PduError {
     /// The message already has what may be set once only, or must not have it.
     #[error("not possible in this order")]
     Order,
+    /// An option that may stand in a message once only is there already (RFC 7252 §5.4.5).
+    #[error("option {} may stand in a message once only", .0.0)]
+    Repeated(Number),
+    /// There is no memory for it.
+    #[error("out of memory")]
+    Memory,
 }
 
 /// Why bytes are not a message, with what is known of it, since RFC 7252 §4 lets the answer
@@ -65,6 +72,14 @@ pub enum DecodeReason {
     /// A bad option.
     #[error("{0}")]
     Option(#[from] OptionError),
+    /// An option whose value is shorter or longer than its definition allows.
+    #[error("option {} has a value of {length} bytes", .number.0)]
+    OptionLength {
+        /// Its number.
+        number: Number,
+        /// The length of its value, in bytes.
+        length: usize,
+    },
     /// A payload marker with nothing behind it (RFC 7252 §3).
     #[error("payload marker without payload")]
     EmptyPayload,
@@ -76,13 +91,13 @@ pub struct Pdu {
     kind: Type,
     code: Code,
     mid: Mid,
-    last_option: Number,
+    pub(super) last_option: Number,
     max_size: usize,
-    token_len: usize,
+    pub(super) token_len: usize,
     /// End of the options in `buf`; at least `HEADROOM + token_len`.
-    options_end: usize,
+    pub(super) options_end: usize,
     /// `[HEADROOM][token][options]`, then marker and payload if there is one.
-    buf: Vec<u8>,
+    pub(super) buf: Vec<u8>,
 }
 
 impl Pdu {
@@ -143,7 +158,7 @@ impl Pdu {
     /// Bytes that token, options, marker and payload take now, without the header. The bytes of
     /// an extended token length count with the token.
     pub fn used_size(&self) -> usize {
-        token_extension(self.token_len).as_bytes().len() - 1 + self.buf.len() - HEADROOM
+        token_extension_len(self.token_len) + self.buf.len() - HEADROOM
     }
 
     /// The token.
@@ -187,7 +202,7 @@ impl Pdu {
     }
 
     fn check_size(&self, growth: usize) -> Result<(), PduError> {
-        let needed = self.used_size() + growth;
+        let needed = self.used_size().saturating_add(growth);
         if needed > self.max_size {
             return Err(PduError::TooLarge { needed, max: self.max_size });
         }
@@ -199,7 +214,7 @@ impl Pdu {
         if token.len() > Token::MAX {
             return Err(PduError::Unencodable);
         }
-        let size_of = |len: usize| len + token_extension(len).as_bytes().len();
+        let size_of = |len: usize| len + token_extension_len(len);
         self.check_size(size_of(token.len()).saturating_sub(size_of(self.token_len)))?;
         let old = self.token_len;
         self.buf.splice(HEADROOM..HEADROOM + old, token.iter().copied());
@@ -352,7 +367,8 @@ impl Pdu {
         if len == 0 {
             return Ok(&mut []);
         }
-        self.check_size(len + 1)?;
+        self.check_size(len.saturating_add(1))?;
+        self.buf.try_reserve(len.saturating_add(1)).map_err(|_| PduError::Memory)?;
         self.buf.push(PAYLOAD_MARKER);
         self.buf.resize(self.options_end + 1 + len, 0);
         self.payload_mut().ok_or(PduError::Order)
@@ -362,109 +378,6 @@ impl Pdu {
     pub fn clear_payload(&mut self) {
         self.buf.truncate(self.options_end);
     }
-
-    /// The message as a UDP datagram (RFC 7252 §3), written in place.
-    pub fn encode_udp(&mut self) -> &[u8] {
-        let extension = token_extension(self.token_len);
-        let ext = extension.as_bytes();
-        let tkl = ext.first().copied().unwrap_or(0) & 0xf;
-        let ext = ext.get(1..).unwrap_or(&[]);
-        let [hi, lo] = self.mid.0.to_be_bytes();
-        let first = 0x40 | (self.kind as u8) << 4 | tkl;
-        let start = HEADROOM - ext.len() - 4;
-        if let Some(head) = self.buf.get_mut(start..HEADROOM) {
-            let (fixed, extended) = head.split_at_mut(4);
-            fixed.copy_from_slice(&[first, self.code.0, hi, lo]);
-            extended.copy_from_slice(ext);
-        }
-        self.buf.get(start..).unwrap_or(&[])
-    }
-
-    /// Bytes that [`Pdu::encode_udp`] gives.
-    pub fn udp_len(&self) -> usize {
-        4 + self.used_size()
-    }
-
-    /// Reads a UDP datagram (RFC 7252 §3) whose token may have up to `max_token` bytes.
-    pub fn decode_udp(datagram: &[u8], max_token: usize) -> Result<Pdu, DecodeError> {
-        let mut pdu = Pdu::new(Type::Reset, Code::EMPTY, Mid(0), 0);
-        pdu.decode_udp_into(datagram, max_token)?;
-        Ok(pdu)
-    }
-
-    /// The same, into this message, whose memory is used again. After an error it is empty.
-    pub fn decode_udp_into(&mut self, datagram: &[u8], max_token: usize) -> Result<(), DecodeError> {
-        let fail = |reason, header| Err(DecodeError { reason, header });
-        let Some((&[first, code, hi, lo], body)) = datagram.split_first_chunk::<4>() else {
-            return fail(DecodeReason::Short, None);
-        };
-        if first >> 6 != 1 {
-            return fail(DecodeReason::Version, None);
-        }
-        let kind = Type::from_bits(first >> 4);
-        let code = Code(code);
-        let mid = Mid(u16::from_be_bytes([hi, lo]));
-        self.reset(kind, code, mid, datagram.len());
-        let header = Some((kind, code, mid));
-        if code.is_empty() && datagram.len() > 4 {
-            return fail(DecodeReason::EmptyNotEmpty, header);
-        }
-        match self.decode_body(first & 0xf, body, max_token) {
-            Ok(()) if !code.is_empty() && !code.is_request() && !code.is_response() => {
-                self.reset(kind, code, mid, 0);
-                fail(DecodeReason::CodeClass, header)
-            }
-            Ok(()) => Ok(()),
-            Err(reason) => {
-                self.reset(kind, code, mid, 0);
-                fail(reason, header)
-            }
-        }
-    }
-
-    /// Reads token, options and payload; `tkl` is the length nibble, and `body` begins with its
-    /// extension.
-    fn decode_body(&mut self, tkl: u8, body: &[u8], max_token: usize) -> Result<(), DecodeReason> {
-        let (token_len, body) = decode_token_length(tkl, body)?;
-        if token_len > max_token {
-            return Err(DecodeReason::TokenLength);
-        }
-        let options = body.get(token_len..).ok_or(DecodeReason::TokenTruncated)?;
-        let mut walk = Options::new(options);
-        let mut last = Number(0);
-        for opt in walk.by_ref() {
-            last = opt?.number;
-        }
-        let payload = walk.rest();
-        if payload.len() == 1 {
-            return Err(DecodeReason::EmptyPayload);
-        }
-        self.buf.extend_from_slice(body);
-        self.token_len = token_len;
-        self.last_option = last;
-        self.options_end = self.buf.len() - payload.len();
-        Ok(())
-    }
-}
-
-/// The length nibble of a token in the low half of the first byte, and its extension (RFC 8974
-/// §2.1): the same code as an option's length, so the same encoder writes it.
-fn token_extension(len: usize) -> EncodedHead {
-    Head::encode(0, len.min(Token::MAX) as u32)
-}
-
-/// Reads the extension of the length nibble (RFC 8974 §2.1): the token's length, and what stands
-/// behind the extension.
-fn decode_token_length(tkl: u8, body: &[u8]) -> Result<(usize, &[u8]), DecodeReason> {
-    match tkl {
-        13 => body.split_first().map(|(&b, rest)| (usize::from(b) + 13, rest)),
-        14 => {
-            body.split_first_chunk::<2>().map(|(b, rest)| (usize::from(u16::from_be_bytes(*b)) + 269, rest))
-        }
-        15 => return Err(DecodeReason::TokenLength),
-        n => Some((usize::from(n), body)),
-    }
-    .ok_or(DecodeReason::TokenTruncated)
 }
 
 #[cfg(test)]

@@ -38,8 +38,6 @@ opaque! {
     coap_oscore_conf_t,
     /// A received packet.
     coap_packet_t,
-    /// A PDU: one CoAP message.
-    coap_pdu_t,
     /// The sessions of a proxy.
     coap_proxy_list_t,
     /// An entry of the send queue.
@@ -53,3 +51,5 @@ opaque! {
     /// An observer of a resource.
     coap_subscription_t,
 }
+
+pub use crate::capi::pdu::coap_pdu_t;
