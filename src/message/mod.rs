@@ -7,6 +7,7 @@ pub mod compose;
 pub mod header;
 pub mod id;
 pub mod kind;
+pub mod link_format;
 pub mod option;
 pub mod pdu;
 

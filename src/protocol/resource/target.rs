@@ -1,0 +1,334 @@
+//! Which resource a request is for.
+
+use super::{Entry, Flags, Kind, ResourceId, Table};
+use crate::message::option::Number;
+use crate::message::{Code, Pdu};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
+use smallvec::SmallVec;
+
+/// What shall answer a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// This resource, which has a handler for the method.
+    Resource(ResourceId),
+    /// The list of resources, by the library itself (RFC 6690 §4).
+    WellKnownCore,
+    /// The library itself, with this code: no resource, no such method, no proxy here.
+    Answer(Code),
+}
+
+/// A path in the form in which resources are registered.
+type Path = SmallVec<[u8; 64]>;
+
+const WELL_KNOWN_CORE: &[u8] = b".well-known/core";
+
+/// What a path segment may not show as it is (RFC 3986 §3.3).
+const NOT_PCHAR: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// URI schemes that a Proxy-Uri may have.
+const SCHEMES: [&[u8]; 8] =
+    [b"coap", b"coaps", b"coap+tcp", b"coaps+tcp", b"coap+ws", b"coaps+ws", b"http", b"https"];
+
+impl<H> Table<H> {
+    /// Finds what shall answer this request: by its Uri-Path, or, when it asks for a proxy
+    /// (RFC 7252 §5.7.2) and names this very host, by the path it asks the proxy for.
+    pub fn target(&self, request: &Pdu) -> Target {
+        let method = request.code();
+        let local = match self.proxy_request(request) {
+            ProxyRequest::No => path_of(request),
+            ProxyRequest::Local(path) => path,
+            ProxyRequest::Refused(code) => return Target::Answer(code),
+            ProxyRequest::Upstream(id, entry) if entry.resource.handles(method) => {
+                return Target::Resource(id);
+            }
+            ProxyRequest::Upstream(..) => return Target::Answer(Code::METHOD_NOT_ALLOWED),
+        };
+        self.local_target(&local, method)
+    }
+
+    fn local_target(&self, path: &[u8], method: Code) -> Target {
+        if let Some((id, entry)) = self.find(path).and_then(|id| Some((id, self.get(id)?))) {
+            return match entry.resource.handles(method) {
+                true => Target::Resource(id),
+                false => Target::Answer(Code::METHOD_NOT_ALLOWED),
+            };
+        }
+        let is_well_known = path == WELL_KNOWN_CORE;
+        let fallback = self.fallback().filter(|(_, entry)| {
+            entry.resource.handles(method)
+                && (!is_well_known
+                    || *entry.resource.kind() == Kind::ReverseProxy
+                    || entry.resource.has(Flags::HANDLE_WELLKNOWN_CORE))
+        });
+        match (fallback, method) {
+            (Some((id, _)), _) => Target::Resource(id),
+            (None, Code::GET) if is_well_known => Target::WellKnownCore,
+            (None, _) if is_well_known => Target::Answer(Code::METHOD_NOT_ALLOWED),
+            // What is not there need not be deleted (RFC 7252 §5.8.4).
+            (None, Code::DELETE) => Target::Answer(Code::DELETED),
+            (None, _) => Target::Answer(Code::NOT_FOUND),
+        }
+    }
+
+    /// What the proxy options of a request ask for.
+    fn proxy_request(&self, request: &Pdu) -> ProxyRequest<'_, H> {
+        let uri = request.option(Number::PROXY_URI);
+        if uri.is_none() && request.option(Number::PROXY_SCHEME).is_none() {
+            return ProxyRequest::No;
+        }
+        let Some((id, entry)) = self.proxy() else {
+            return ProxyRequest::Refused(Code::PROXYING_NOT_SUPPORTED);
+        };
+        let Kind::ProxyUri { hosts } = entry.resource.kind() else { return ProxyRequest::No };
+        let is_here = |host: &[u8]| hosts.iter().any(|h| **h == *host);
+        match uri {
+            Some(uri) => match split_uri(uri.value) {
+                None => ProxyRequest::Refused(Code::PROXYING_NOT_SUPPORTED),
+                Some((host, path)) if is_here(host) => {
+                    ProxyRequest::Local(join(path.split(|&b| b == b'/').map(percent_decode)))
+                }
+                Some(_) => ProxyRequest::Upstream(id, entry),
+            },
+            // Without a host there is no URI to be made of the options (RFC 7252 §6.5).
+            None => match request.option(Number::URI_HOST) {
+                None => ProxyRequest::Refused(Code::BAD_OPTION),
+                Some(host) if is_here(host.value) => ProxyRequest::Local(path_of(request)),
+                Some(_) => ProxyRequest::Upstream(id, entry),
+            },
+        }
+    }
+}
+
+enum ProxyRequest<'a, H> {
+    /// It asks for no proxy.
+    No,
+    /// It names this host and this path on it.
+    Local(Path),
+    /// It is for the proxy handler.
+    Upstream(ResourceId, &'a Entry<H>),
+    /// It cannot be served.
+    Refused(Code),
+}
+
+/// The Uri-Path segments, percent-encoded and joined by slashes.
+fn path_of(request: &Pdu) -> Path {
+    join(request.options().filter(|o| o.number == Number::URI_PATH).map(|o| o.value.iter().copied()))
+}
+
+fn join<S: IntoIterator<Item = u8>>(segments: impl Iterator<Item = S>) -> Path {
+    let mut path = Path::new();
+    for (n, segment) in segments.enumerate() {
+        if n > 0 {
+            path.push(b'/');
+        }
+        for byte in segment {
+            percent_encode(&[byte], NOT_PCHAR).for_each(|text| path.extend_from_slice(text.as_bytes()));
+        }
+    }
+    path
+}
+
+/// Host and path of a URI with a known scheme; the path without its first slash.
+fn split_uri(uri: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = uri.windows(3).position(|w| w == b"://")?;
+    let scheme = uri.get(..at)?;
+    if !SCHEMES.iter().any(|s| s.eq_ignore_ascii_case(scheme)) {
+        return None;
+    }
+    let rest = uri.get(at + 3..)?;
+    let end = rest.iter().position(|b| b"/?#".contains(b)).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at_checked(end)?;
+    let host = match authority.strip_prefix(b"[") {
+        Some(literal) => literal.split(|&b| b == b']').next()?,
+        None => authority.split(|&b| b == b':').next()?,
+    };
+    let path = rest.split(|b| b"?#".contains(b)).next()?;
+    (!host.is_empty()).then(|| (host, path.strip_prefix(b"/").unwrap_or(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Resource;
+    use super::*;
+    use crate::message::{Mid, Type};
+    use std::sync::Arc;
+
+    const ALL: [Code; 7] =
+        [Code::GET, Code::POST, Code::PUT, Code::DELETE, Code::FETCH, Code::PATCH, Code::IPATCH];
+
+    fn add(table: &mut Table<()>, path: &str, kind: Kind, flags: Flags, methods: &[Code]) -> Target {
+        let r = Resource::new(path.as_bytes(), kind, flags);
+        methods.iter().for_each(|&m| assert!(r.set_method(m, true)));
+        Target::Resource(table.add(Arc::new(r), ()).unwrap().0)
+    }
+
+    fn plain(table: &mut Table<()>, path: &str) -> Target {
+        add(table, path, Kind::Plain, Flags::default(), &[Code::GET])
+    }
+
+    fn proxy(table: &mut Table<()>) -> Target {
+        let hosts = ["me", "::1"].map(|h| h.as_bytes().into()).into();
+        add(table, "- Proxy URI -", Kind::ProxyUri { hosts }, Flags::default(), &ALL)
+    }
+
+    fn request(code: Code, options: &[(Number, &str)]) -> Pdu {
+        let mut pdu = Pdu::new(Type::Confirmable, code, Mid(1), 1152);
+        for (number, value) in options {
+            pdu.add_option(*number, value.as_bytes()).unwrap();
+        }
+        pdu
+    }
+
+    fn ask(table: &Table<()>, code: Code, path: &str) -> Target {
+        let mut pdu = request(code, &[]);
+        for segment in path.split('/') {
+            pdu.add_option(Number::URI_PATH, segment.as_bytes()).unwrap();
+        }
+        table.target(&pdu)
+    }
+
+    fn ask_proxy(table: &Table<()>, uri: &str) -> Target {
+        table.target(&request(Code::GET, &[(Number::PROXY_URI, uri)]))
+    }
+
+    #[test]
+    fn segments_are_joined_and_percent_encoded() {
+        let mut table = Table::new();
+        for (path, segments) in [
+            ("a/b", &["a", "b"][..]),
+            ("a%2Fb", &["a/b"]),
+            ("a//b", &["a", "", "b"]),
+            ("e/", &["e", ""]),
+            ("%C3%A4", &["ä"]),
+            ("x%20y", &["x y"]),
+            ("", &[]),
+            ("z%257a", &["z%7a"]),
+            ("!$&'()*+,;=:@-._~", &["!$&'()*+,;=:@-._~"]),
+        ] {
+            let target = plain(&mut table, path);
+            let options: Vec<_> = segments.iter().map(|s| (Number::URI_PATH, *s)).collect();
+            assert_eq!(table.target(&request(Code::GET, &options)), target, "{path}");
+        }
+        let root = table.target(&request(Code::GET, &[]));
+        assert_eq!(ask(&table, Code::GET, ""), root, "one empty segment is the root, too");
+        assert_eq!(ask(&table, Code::GET, "e"), Target::Answer(Code::NOT_FOUND));
+    }
+
+    #[test]
+    fn a_method_without_a_handler_is_not_allowed() {
+        let mut table = Table::new();
+        let t = plain(&mut table, "t");
+        assert_eq!(ask(&table, Code::GET, "t"), t);
+        for code in [Code::POST, Code::DELETE, Code(8), Code(31)] {
+            assert_eq!(ask(&table, code, "t"), Target::Answer(Code::METHOD_NOT_ALLOWED));
+        }
+    }
+
+    #[test]
+    fn a_path_nobody_has_is_not_found_and_as_good_as_deleted() {
+        let table = Table::new();
+        assert_eq!(ask(&table, Code::GET, "no"), Target::Answer(Code::NOT_FOUND));
+        assert_eq!(ask(&table, Code(8), "no"), Target::Answer(Code::NOT_FOUND));
+        assert_eq!(ask(&table, Code::DELETE, "no"), Target::Answer(Code::DELETED));
+    }
+
+    #[test]
+    fn the_unknown_handler_takes_only_the_methods_it_has() {
+        let mut table = Table::new();
+        let t = plain(&mut table, "t");
+        let u = add(&mut table, "", Kind::Unknown, Flags::default(), &[Code::PUT]);
+        assert_eq!(ask(&table, Code::PUT, "n"), u);
+        assert_eq!(ask(&table, Code::GET, "n"), Target::Answer(Code::NOT_FOUND));
+        assert_eq!(ask(&table, Code::DELETE, "n"), Target::Answer(Code::DELETED));
+        assert_eq!(ask(&table, Code::GET, "t"), t);
+        assert_eq!(ask(&table, Code::PUT, "t"), Target::Answer(Code::METHOD_NOT_ALLOWED));
+    }
+
+    #[test]
+    fn well_known_core_is_the_librarys_unless_somebody_asks_for_it() {
+        let core = ".well-known/core";
+        let mut table = Table::new();
+        assert_eq!(ask(&table, Code::GET, core), Target::WellKnownCore);
+        for code in [Code::PUT, Code::POST, Code::DELETE, Code::FETCH] {
+            assert_eq!(ask(&table, code, core), Target::Answer(Code::METHOD_NOT_ALLOWED));
+        }
+        add(&mut table, "", Kind::Unknown, Flags::default(), &ALL);
+        assert_eq!(ask(&table, Code::GET, core), Target::WellKnownCore);
+        assert_eq!(ask(&table, Code::PUT, core), Target::Answer(Code::METHOD_NOT_ALLOWED));
+        let put = add(&mut table, "", Kind::Unknown, Flags::HANDLE_WELLKNOWN_CORE, &[Code::PUT]);
+        assert_eq!(ask(&table, Code::GET, core), Target::WellKnownCore);
+        assert_eq!(ask(&table, Code::PUT, core), put);
+        let reverse = add(&mut table, "", Kind::ReverseProxy, Flags::default(), &ALL);
+        assert_eq!(ask(&table, Code::GET, core), reverse);
+        let own = plain(&mut table, core);
+        assert_eq!(ask(&table, Code::GET, core), own);
+    }
+
+    #[test]
+    fn without_a_proxy_handler_proxying_is_not_supported() {
+        let mut table = Table::new();
+        add(&mut table, "", Kind::ReverseProxy, Flags::default(), &ALL);
+        let refused = Target::Answer(Code::PROXYING_NOT_SUPPORTED);
+        assert_eq!(ask_proxy(&table, "coap://h/t"), refused);
+        assert_eq!(table.target(&request(Code::GET, &[(Number::PROXY_SCHEME, "coap")])), refused);
+    }
+
+    #[test]
+    fn a_proxy_uri_is_for_the_proxy_unless_it_names_this_host() {
+        let mut table = Table::new();
+        let t = plain(&mut table, "t");
+        let p = proxy(&mut table);
+        for uri in ["coap://h/t", "coap://ME/t", "http://h/t", "coap://h/.well-known/core", "coap://h"] {
+            assert_eq!(ask_proxy(&table, uri), p, "{uri}");
+        }
+        for uri in ["coap://me/t", "coap://me:77/t", "coap://me/t?q=1", "coap://[::1]/t", "coap://me/%74"] {
+            assert_eq!(ask_proxy(&table, uri), t, "{uri}");
+        }
+        for uri in ["coap://me/n", "coap://me"] {
+            assert_eq!(ask_proxy(&table, uri), Target::Answer(Code::NOT_FOUND), "{uri}");
+        }
+        for uri in ["bogus", "foo://h/t", "coap://", "coap:///t", "://h"] {
+            assert_eq!(ask_proxy(&table, uri), Target::Answer(Code::PROXYING_NOT_SUPPORTED), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_scheme_needs_a_host() {
+        let mut table = Table::new();
+        let t = plain(&mut table, "t");
+        let p = proxy(&mut table);
+        let ask = |host: Option<&str>| {
+            let mut options = vec![(Number::PROXY_SCHEME, "coap"), (Number::URI_PATH, "t")];
+            options.extend(host.map(|h| (Number::URI_HOST, h)));
+            table.target(&request(Code::GET, &options))
+        };
+        assert_eq!(ask(Some("h")), p);
+        assert_eq!(ask(Some("me")), t);
+        assert_eq!(ask(None), Target::Answer(Code::BAD_OPTION));
+    }
+
+    #[test]
+    fn a_host_alone_asks_for_no_proxy() {
+        let mut table = Table::new();
+        let t = plain(&mut table, "t");
+        proxy(&mut table);
+        let pdu = request(Code::GET, &[(Number::URI_HOST, "h"), (Number::URI_PATH, "t")]);
+        assert_eq!(table.target(&pdu), t);
+    }
+}
