@@ -1,15 +1,19 @@
 //! The log: a level, a sink, and a macro that costs one load when the level is off.
 //!
 //! Global on purpose, as the C interface has it (`coap_set_log_level`, `coap_set_log_handler`).
-//! How a line looks and where it goes is the sink's business: `capi::debug` sets it.
+//! Without a sink of the application's, lines go to the standard streams: [`stdio`].
 
+pub mod stdio;
+
+use core::ffi::CStr;
 use core::fmt;
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::RwLock;
+use std::ffi::CString;
 
 /// A log level. Larger numbers are chattier. A newtype over the number of the C interface.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Level(pub u8);
+pub struct Level(pub u32);
 
 impl Level {
     /// The library cannot go on.
@@ -24,29 +28,42 @@ impl Level {
     pub const INFO: Level = Level(6);
     /// Everything.
     pub const DEBUG: Level = Level(7);
+    /// What OSCORE does; the chattiest level that can be set.
+    pub const OSCORE: Level = Level(8);
+    /// The first of the levels under which a (D)TLS library's own lines go out.
+    pub const DTLS_BASE: Level = Level(9);
+
+    /// The four letters that stand in front of a line, for the levels that have them.
+    pub fn name(self) -> Option<&'static CStr> {
+        const NAMES: [&CStr; 17] = [
+            c"EMRG", c"ALRT", c"CRIT", c"ERR ", c"WARN", c"NOTE", c"INFO", c"DEBG", c"OSC ", c"Emrg",
+            c"Alrt", c"Crit", c"Err ", c"Warn", c"Note", c"Info", c"Debg",
+        ];
+        NAMES.get(self.0 as usize).copied()
+    }
 }
 
 /// The level in force at start: warnings and worse.
-static LEVEL: AtomicU8 = AtomicU8::new(Level::WARN.0);
+static LEVEL: AtomicU32 = AtomicU32::new(Level::WARN.0);
 
-/// Takes a line without a newline at its end.
-pub type Sink = fn(Level, &str);
+/// Takes a text as it is to be printed: with its newline, when it has one.
+pub type Sink = fn(Level, &CStr);
 
-static SINK: RwLock<Option<Sink>> = RwLock::new(None);
+static SINK: RwLock<Sink> = RwLock::new(stdio::print);
 
 /// The level in force.
 pub fn level() -> Level {
     Level(LEVEL.load(Ordering::Relaxed))
 }
 
-/// Sets the level.
+/// Sets the level. What is above [`Level::OSCORE`] counts as that.
 pub fn set_level(level: Level) {
-    LEVEL.store(level.0, Ordering::Relaxed);
+    LEVEL.store(level.min(Level::OSCORE).0, Ordering::Relaxed);
 }
 
-/// Sets where lines go.
+/// Sets where texts go.
 pub fn set_sink(sink: Sink) {
-    *SINK.write() = Some(sink);
+    *SINK.write() = sink;
 }
 
 /// Whether lines of this level are wanted.
@@ -54,14 +71,19 @@ pub fn enabled(level: Level) -> bool {
     level <= self::level()
 }
 
-/// Formats a line and hands it to the sink. Use the [`log!`](crate::log!) macro.
-pub fn write(level: Level, line: fmt::Arguments<'_>) {
+/// Hands a text to the sink as it is, whatever the level in force. No lock is held meanwhile.
+pub fn emit(level: Level, text: &CStr) {
     let sink = *SINK.read();
-    if let Some(sink) = sink {
-        match line.as_str() {
-            Some(text) => sink(level, text),
-            None => sink(level, &line.to_string()),
-        }
+    sink(level, text);
+}
+
+/// Formats a line, ends it, and hands it to the sink. Use the [`log!`](crate::log!) macro.
+pub fn write(level: Level, line: fmt::Arguments<'_>) {
+    let mut text = format!("{line}\n");
+    // C sees the end of the text at the first zero.
+    text.retain(|c| c != '\0');
+    if let Ok(text) = CString::new(text) {
+        emit(level, &text);
     }
 }
 
