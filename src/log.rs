@@ -3,6 +3,7 @@
 //! Global on purpose, as the C interface has it (`coap_set_log_level`, `coap_set_log_handler`).
 //! Without a sink of the application's, lines go to the standard streams: [`stdio`].
 
+pub mod pdu;
 pub mod stdio;
 
 use core::ffi::CStr;

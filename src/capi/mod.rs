@@ -6,6 +6,7 @@
 //! [`ffi::ffi_or`]), NULL is turned away with `?`, and `unsafe` is used for the caller's pointers
 //! alone.
 
+pub mod debug;
 pub(crate) mod ffi;
 pub mod pdu;
 pub mod types;

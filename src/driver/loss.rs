@@ -120,7 +120,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "0", "-1", "-1%", "50.5%", "5 %", "a", "1-", "-", "1,a", ",1", "1,,2", "1-2-3", "0-3"] {
+        for text in
+            ["", "0", "-1", "-1%", "50.5%", "5 %", "a", "1-", "-", "1,a", ",1", "1,,2", "1-2-3", "0-3"]
+        {
             assert_eq!(text.parse::<Loss>(), Err(NotALoss), "{text:?}");
         }
     }

@@ -10,6 +10,7 @@ pub mod kind;
 pub mod link_format;
 pub mod option;
 pub mod pdu;
+pub mod show;
 
 pub use header::Framing;
 pub use id::{Mid, Token};

@@ -97,7 +97,10 @@ fn code(out: &mut String, code: Code) {
         (7, 3) => "Pong",
         (7, 4) => "Release",
         (7, 5) => "Abort",
-        _ => return _ = write!(out, "{code}"),
+        _ => {
+            _ = write!(out, "{code}");
+            return;
+        }
     };
     out.push_str(name);
 }

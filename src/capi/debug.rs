@@ -1,0 +1,296 @@
+//! `coap_debug.h`: the log as C programs set and read it, messages and addresses as text, and lost
+//! packets.
+//!
+//! The log itself is [`crate::log`]; the variadic `coap_log_impl()` is `log_shim.c`, which hands
+//! its formatted text to [`log_formatted_text`].
+
+use super::ffi::{ffi, ffi_or};
+use super::types::{coap_address_t, coap_log_handler_t, coap_log_t};
+use crate::driver::loss;
+use crate::log;
+use crate::log::Level;
+use core::cell::RefCell;
+use core::ffi::{CStr, c_char, c_int, c_uint};
+use core::sync::atomic::{AtomicU32, Ordering};
+use parking_lot::RwLock;
+use std::ffi::CString;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
+
+/// The level of the (D)TLS library's own lines. A value that is kept and given back.
+static DTLS_LEVEL: AtomicU32 = AtomicU32::new(0);
+
+/// Where lines go instead of the standard streams.
+static HANDLER: RwLock<coap_log_handler_t> = RwLock::new(None);
+
+/// Returns the log level in force. It is `COAP_LOG_WARN` at start.
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_get_log_level() -> coap_log_t {
+    log::level().0
+}
+
+/// Sets the log level: lines up to `level` are written. What is above `COAP_LOG_OSCORE` counts as
+/// that.
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_set_log_level(level: coap_log_t) {
+    log::set_level(Level(level));
+}
+
+/// Sets the level up to which lines of the (D)TLS library itself are written.
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_dtls_set_log_level(level: coap_log_t) {
+    DTLS_LEVEL.store(level, Ordering::Relaxed);
+}
+
+/// Returns the level up to which lines of the (D)TLS library itself are written. It is
+/// `COAP_LOG_EMERG` at start.
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_dtls_get_log_level() -> coap_log_t {
+    DTLS_LEVEL.load(Ordering::Relaxed)
+}
+
+/// Returns the four letters that stand for `level` in a log line, as in "WARN" or "ERR ". Those of
+/// the (D)TLS library's levels are in lower case. A level without a name gives its number; that text
+/// lives until the calling thread asks again.
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_log_level_desc(level: coap_log_t) -> *const c_char {
+    thread_local! {
+        static NUMBER: RefCell<CString> = RefCell::default();
+    }
+    ffi(|| {
+        if let Some(name) = Level(level).name() {
+            return Some(name.as_ptr());
+        }
+        let number = CString::new(format!("{:4}", level.cast_signed())).ok()?;
+        NUMBER
+            .try_with(|kept| {
+                *kept.borrow_mut() = number;
+                kept.borrow().as_ptr()
+            })
+            .ok()
+    })
+}
+
+/// Sends all log lines to `handler` instead of the standard streams. A line comes as it would be
+/// printed, without time and level, with its newline. NULL gives the standard streams back.
+///
+/// The handler may be called from any thread that uses the library, and may call it.
+///
+/// # Safety
+/// `handler` is NULL or callable for as long as it is set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_set_log_handler(handler: coap_log_handler_t) {
+    ffi(|| {
+        *HANDLER.write() = handler;
+        log::set_sink(if handler.is_some() { call_handler } else { log::stdio::print });
+        Some(())
+    })
+}
+
+/// The sink while a handler is set.
+fn call_handler(level: Level, text: &CStr) {
+    let handler = *HANDLER.read();
+    match handler {
+        // SAFETY: the application set it and keeps it callable; the text ends with a zero byte.
+        Some(handler) => unsafe { handler(level.0, text.as_ptr()) },
+        None => log::stdio::print(level, text),
+    }
+}
+
+/// Takes the text that `coap_log_impl()` formatted. It is written whatever the level in force:
+/// the macro `coap_log()` has looked at that.
+///
+/// # Safety
+/// `text` is a C string.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn log_formatted_text(level: c_uint, text: *const c_char) {
+    ffi(|| {
+        // SAFETY: the shim passes a formatted string.
+        log::emit(Level(level), unsafe { CStr::from_ptr(text) });
+        Some(())
+    })
+}
+
+/// Returns the name of the interface, "libcoap": what programs print to say what they run on.
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_package_name() -> *const c_char {
+    c"libcoap".as_ptr()
+}
+
+/// Returns name and version of the interface, as in "libcoap 4.3.5".
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_package_version() -> *const c_char {
+    c"libcoap 4.3.5".as_ptr()
+}
+
+/// Returns which build of the library this is: the version of the interface, and behind a plus
+/// sign that of this implementation, as in "4.3.5+rust-0.1.0".
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_package_build() -> *const c_char {
+    const BUILD: &str = concat!("4.3.5+rust-", env!("CARGO_PKG_VERSION"), "\0");
+    BUILD.as_ptr().cast()
+}
+
+/// Sets how `coap_show_pdu()` prints: 0 through the log, with time and level in front and to the
+/// log handler if there is one; anything else (at start) plainly to the standard streams.
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_set_show_pdu_output(use_fprintf: c_int) {
+    log::pdu::set_plain(use_fprintf != 0);
+}
+
+/// The variant without a (D)TLS library has this to say.
+const TLS_VERSION: &str = "TLS Library: None";
+const TLS_SUPPORT: &str = "(No DTLS or TLS support)";
+
+/// Logs the (D)TLS library in use and its versions, if lines of this level are wanted.
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_show_tls_version(level: coap_log_t) {
+    ffi(|| {
+        if log::enabled(Level(level)) {
+            log::write(Level(level), format_args!("{TLS_VERSION}"));
+        }
+        Some(())
+    })
+}
+
+/// Writes the name of the (D)TLS library and its versions into `buffer`, at most `bufsize` bytes
+/// with the zero at the end. Returns `buffer`.
+///
+/// # Safety
+/// `buffer` is NULL or has room for `bufsize` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_string_tls_version(buffer: *mut c_char, bufsize: usize) -> *mut c_char {
+    ffi(|| {
+        // SAFETY: as the caller promises.
+        unsafe { put_text(buffer, bufsize, TLS_VERSION) };
+        Some(buffer)
+    })
+}
+
+/// Writes what the (D)TLS library supports into `buffer`, at most `bufsize` bytes with the zero at
+/// the end. Returns `buffer`.
+///
+/// # Safety
+/// `buffer` is NULL or has room for `bufsize` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_string_tls_support(buffer: *mut c_char, bufsize: usize) -> *mut c_char {
+    ffi(|| {
+        // SAFETY: as the caller promises.
+        unsafe { put_text(buffer, bufsize, TLS_SUPPORT) };
+        Some(buffer)
+    })
+}
+
+/// Writes `address` with its port into `buffer`, at most `size` bytes with the zero at the end:
+/// "127.0.0.1:5683", "[::1]:5683", or the path of a Unix socket. Returns the number of bytes written
+/// without the zero; 0 if there is no room.
+///
+/// # Safety
+/// `address` is NULL or valid; `buffer` is NULL or has room for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_print_addr(
+    address: *const coap_address_t,
+    buffer: *mut u8,
+    size: usize,
+) -> usize {
+    ffi(|| {
+        // SAFETY: the caller passes NULL or a valid address.
+        let text = address_text(unsafe { address.as_ref() }?, true);
+        // SAFETY: the caller passes NULL or `size` bytes of room.
+        Some(unsafe { put_text(buffer.cast(), size, &text) })
+    })
+}
+
+/// Writes `address` without its port into `buffer`, as much as fits into `size` bytes with the zero
+/// at the end. Returns `buffer`.
+///
+/// # Safety
+/// `address` is NULL or valid; `buffer` is NULL or has room for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_print_ip_addr(
+    address: *const coap_address_t,
+    buffer: *mut c_char,
+    size: usize,
+) -> *const c_char {
+    ffi(|| {
+        // SAFETY: the caller passes NULL or a valid address.
+        let text = address_text(unsafe { address.as_ref() }?, false);
+        // SAFETY: the caller passes NULL or `size` bytes of room.
+        unsafe { put_text(buffer, size, &text) };
+        Some(buffer.cast_const())
+    })
+}
+
+/// The address as people write it. The zone of an IPv6 address is not shown.
+fn address_text(address: &coap_address_t, with_port: bool) -> String {
+    // SAFETY: every member of the union is plain data and no longer than the union, and each
+    // begins with the family.
+    unsafe {
+        match c_int::from(address.addr.sa.sa_family) {
+            libc::AF_INET => {
+                let ip = Ipv4Addr::from(u32::from_be(address.addr.sin.sin_addr.s_addr));
+                match with_port {
+                    true => format!("{ip}:{}", u16::from_be(address.addr.sin.sin_port)),
+                    false => ip.to_string(),
+                }
+            }
+            libc::AF_INET6 => {
+                let ip = Ipv6Addr::from(address.addr.sin6.sin6_addr.s6_addr);
+                match with_port {
+                    true => {
+                        SocketAddrV6::new(ip, u16::from_be(address.addr.sin6.sin6_port), 0, 0).to_string()
+                    }
+                    false => ip.to_string(),
+                }
+            }
+            libc::AF_UNIX => {
+                let path = address.addr.cun.sun_path.map(c_char::cast_unsigned);
+                String::from_utf8_lossy(path.split(|&b| b == 0).next().unwrap_or(&[])).into_owned()
+            }
+            _ => "(unknown address type)".to_owned(),
+        }
+    }
+}
+
+/// Writes as much of `text` as fits before a zero byte. Returns how many bytes that were.
+///
+/// # Safety
+/// `buffer` is NULL or has room for `size` bytes.
+unsafe fn put_text(buffer: *mut c_char, size: usize, text: &str) -> usize {
+    let Some(room) = size.checked_sub(1) else { return 0 };
+    if buffer.is_null() {
+        return 0;
+    }
+    let len = text.len().min(room);
+    // SAFETY: `len` is at most the length of `text`, and `len + 1` at most `size`.
+    unsafe {
+        buffer.copy_from_nonoverlapping(text.as_ptr().cast(), len);
+        buffer.add(len).write(0);
+    }
+    len
+}
+
+/// Loses packets on purpose from now on, to test how a program copes: those with the numbers of a
+/// list like "1,3,5-7", counted from the next one on, or each with a probability like "25%". "0%"
+/// and NULL lose none. Returns 1, or 0 if the text is neither; what was set before then stays.
+///
+/// # Safety
+/// `loss_level` is NULL or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_debug_set_packet_loss(loss_level: *const c_char) -> c_int {
+    ffi_or(0, || {
+        if loss_level.is_null() {
+            loss::set(loss::Loss::Percent(0));
+            return Some(1);
+        }
+        // SAFETY: it is not NULL, so the caller passes a C string.
+        let text = unsafe { CStr::from_ptr(loss_level) }.to_string_lossy();
+        match text.parse() {
+            Ok(loss) => loss::set(loss),
+            Err(e) => {
+                log!(WARN, "coap_debug_set_packet_loss: \"{text}\": {e}");
+                return None;
+            }
+        }
+        Some(1)
+    })
+}
