@@ -1,0 +1,142 @@
+"""Server processes that are known to listen before anything is sent to them, and that never outlive the run."""
+
+import contextlib
+import itertools
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+
+import wire
+
+_addresses = itertools.count(random.SystemRandom().randrange(1 << 16))
+_taken = threading.Lock()
+
+
+def loopback_address():
+    """An own 127.x.y.z for each server: the standard port is free there, so that no Uri-Port is in the way."""
+    with _taken:
+        n = next(_addresses)
+    return f"127.{16 + (n >> 16) % 200}.{n >> 8 & 255}.{1 + n % 254}"
+
+
+def free_port_v6():
+    """A port of ::1 below the range that the system gives to clients; None without IPv6."""
+    for _ in range(50):
+        port = random.SystemRandom().randrange(20000, 32000)
+        try:
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+                probe.bind(("::1", port))
+            return port
+        except OSError as error:
+            if error.errno not in (98,):  # EADDRINUSE
+                return None
+    return None
+
+
+class Server:
+    """A running server process; its output goes to files, so that it never blocks on a full pipe."""
+
+    def __init__(self, argv, env, address, ready_within=10.0):
+        self.address = address
+        self._directory = tempfile.TemporaryDirectory(prefix="coap-interop-")
+        directory = pathlib.Path(self._directory.name)
+        self._stdout, self._stderr = directory / "stdout", directory / "stderr"
+        with open(self._stdout, "wb") as out, open(self._stderr, "wb") as err:
+            self.process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        self.came_up = self._wait_until_bound(ready_within)
+
+    def _wait_until_bound(self, within):
+        """Read the kernel's socket table: a probing datagram would show in the server's own log."""
+        deadline = threading.Event()
+        timer = threading.Timer(within, deadline.set)
+        timer.start()
+        try:
+            while not deadline.is_set() and self.process.poll() is None:
+                if _is_bound(*self.address[:2]):
+                    return True
+                deadline.wait(0.01)
+            return False
+        finally:
+            timer.cancel()
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def stop(self, within=10.0):
+        """Ask it to end as Ctrl-C does; (exit code, stdout, stderr)."""
+        if self.is_running():
+            self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        return self.process.returncode, self.stdout(), self.stderr()
+
+    def stdout(self):
+        return self._stdout.read_text(errors="backslashreplace")
+
+    def stderr(self):
+        return self._stderr.read_text(errors="backslashreplace")
+
+    def resident_kib(self):
+        """Resident memory in KiB."""
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+        return 0
+
+    def open_files(self):
+        """How many file descriptors it holds."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def close(self):
+        if self.is_running():
+            self.process.kill()
+        self.process.wait()
+        self._directory.cleanup()
+
+
+@contextlib.contextmanager
+def server(argv, env, address, ready_within=10.0):
+    """A server for the length of a block; killed at its end if it still runs."""
+    running = Server(argv, env, address, ready_within)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def _is_bound(host, port):
+    """Whether a UDP socket listens on exactly this address, by /proc/net/udp."""
+    if ":" in host:
+        table = "/proc/net/udp6"
+        raw = socket.inet_pton(socket.AF_INET6, host)
+        text = "".join(raw[i:i + 4][::-1].hex() for i in range(0, 16, 4)).upper()
+    else:
+        table = "/proc/net/udp"
+        text = socket.inet_aton(host)[::-1].hex().upper()
+    wanted = f"{text}:{port:04X}"
+    with open(table) as lines:
+        return any(line.split()[1] == wanted for line in lines if ":" in line)
+
+
+def run(argv, env, stdin=None, within=30.0, cwd=None):
+    """(exit code, stdout, stderr) of a program that ends by itself; exit code None when it does not."""
+    try:
+        done = subprocess.run(argv, env=env, input=stdin, capture_output=True, timeout=within, cwd=cwd)
+    except subprocess.TimeoutExpired as late:
+        return None, (late.stdout or b"").decode(errors="backslashreplace"), (late.stderr or b"").decode(
+            errors="backslashreplace")
+    return done.returncode, done.stdout.decode(errors="backslashreplace"), done.stderr.decode(errors="backslashreplace")
+
+
+def probe_alive(address, mid=0x7A7A, within=5.0):
+    """CoAP ping from a fresh socket."""
+    with wire.Peer(address) as peer:
+        return peer.is_alive(mid, within)

@@ -1,0 +1,40 @@
+"""One line per case, and the sum at the end."""
+
+import threading
+
+
+class Report:
+    """Collects verdicts from any thread and prints each as it falls."""
+
+    def __init__(self, verbose=False):
+        self.passed = self.failed = self.skipped = 0
+        self.verbose = verbose
+        self._lock = threading.Lock()
+
+    def _line(self, word, name, detail):
+        print(f"{word:<5} {name}", flush=True)
+        for line in (detail or "").splitlines():
+            print(f"        {line}", flush=True)
+
+    def ok(self, name):
+        with self._lock:
+            self.passed += 1
+            self._line("ok", name, None)
+
+    def fail(self, name, detail):
+        with self._lock:
+            self.failed += 1
+            self._line("FAIL", name, detail)
+
+    def skip(self, name, why):
+        with self._lock:
+            self.skipped += 1
+            self._line("skip", name, why)
+
+    def check(self, name, problem):
+        """`problem` says what is wrong; None or an empty string is a pass."""
+        self.fail(name, problem) if problem else self.ok(name)
+
+    def total(self):
+        print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
+        return self.failed

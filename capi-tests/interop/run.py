@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""Interoperation and hostile-input tests of the shared object. See README.md beside this file."""
+
+import argparse
+import importlib
+import sys
+
+import report as reporting
+import sides
+
+SUITES = ("debian", "aiocoap", "hostile")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suite", choices=(*SUITES, "all"))
+    parser.add_argument("--lib", required=True, metavar="DIR", help=f"directory that holds {sides.SONAME}")
+    parser.add_argument("--only", metavar="TEXT", help="only scenarios whose name contains TEXT")
+    parser.add_argument("--without", metavar="LIST", default="", help="parts that are not built yet: observe,block")
+    parser.add_argument("--reference", metavar="VERSION", help="compare with this version of the reference only")
+    args = parser.parse_args()
+    try:
+        ours = sides.Side("ours", args.lib)
+    except FileNotFoundError as missing:
+        parser.error(str(missing))
+    report = reporting.Report()
+    for name in SUITES if args.suite == "all" else (args.suite,):
+        importlib.import_module(name if name != "aiocoap" else "against_aiocoap").suite(
+            report, ours, without=set(filter(None, args.without.split(","))), only=args.only,
+            reference=args.reference)
+    return 1 if report.total() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

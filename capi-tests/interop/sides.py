@@ -1,0 +1,82 @@
+"""The libraries that programs are run on, and where the reference's unmodified programs come from."""
+
+import glob
+import os
+import pathlib
+import shutil
+import subprocess
+import sysconfig
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SONAME = "libcoap-3-notls.so.3"
+
+
+def multiarch():
+    """Debian's name of this machine's libraries, as in /usr/lib/x86_64-linux-gnu."""
+    return sysconfig.get_config_var("MULTIARCH") or "x86_64-linux-gnu"
+
+
+class Side:
+    """One build of the library: its name in reports, its directory, and how to start a program on it."""
+
+    def __init__(self, name, libdir):
+        self.name = name
+        self.libdir = pathlib.Path(libdir).resolve()
+        if not (self.libdir / SONAME).exists():
+            raise FileNotFoundError(f"no {SONAME} in {self.libdir}")
+        # A build made for a newer Debian brings its own C library and dynamic linker along.
+        tree = self.libdir.parents[2]
+        found = sorted(glob.glob(str(tree / "runtime/usr/lib/*/ld-linux*.so.*")))
+        self.loader = pathlib.Path(found[0]) if found else None
+
+    def command(self, program, *args):
+        """The argument list that runs `program` on this library."""
+        program = shutil.which(str(program)) or str(program)
+        if self.loader is None:
+            return [program, *args]
+        path = f"{self.libdir}:{self.loader.parent}"
+        return [str(self.loader), "--library-path", path, program, *args]
+
+    def environment(self):
+        """This process's environment, pointed at this library, with English messages and UTC log times."""
+        env = dict(os.environ, LC_ALL="C.UTF-8", TZ="UTC")
+        if self.loader is None:
+            env["LD_LIBRARY_PATH"] = str(self.libdir)
+        else:
+            env.pop("LD_LIBRARY_PATH", None)
+        return env
+
+
+def reference_tree(version, fetch=True):
+    """The unpacked Debian packages of a version of the reference, or None.
+
+    They are looked for where COAP_REFERENCE or the user's cache has them. 4.3.1 is in Debian 12's own archive, so it
+    is fetched from there when it is missing: unpacked under target/, never installed, never committed.
+    """
+    cache = pathlib.Path(os.environ.get("COAP_REFERENCE") or pathlib.Path.home() / ".cache/coap-reference")
+    for tree in (cache / version, ROOT / "target/reference" / version):
+        if list(tree.glob(f"usr/lib/*/{SONAME}")):
+            return tree
+    return fetch_debian(ROOT / "target/reference" / version, version) if fetch else None
+
+
+def fetch_debian(tree, version):
+    """Download and unpack the library and its programs with the machine's own apt; None when that does not work."""
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        return None
+    packages = tree.parent / f"packages-{version}"
+    packages.mkdir(parents=True, exist_ok=True)
+    wanted = [f"{name}={version}-*" for name in ("libcoap3", "libcoap3-bin")]
+    got = subprocess.run(["apt-get", "download", "-qq", *wanted], cwd=packages, capture_output=True, text=True)
+    debs = sorted(packages.glob("*.deb"))
+    if got.returncode != 0 or len(debs) < len(wanted):
+        return None
+    tree.mkdir(parents=True, exist_ok=True)
+    for deb in debs:
+        subprocess.run(["dpkg-deb", "-x", deb, tree], check=True)
+    return tree
+
+
+def side_of(tree, name):
+    """The library inside an unpacked tree."""
+    return Side(name, next(tree.glob(f"usr/lib/*/{SONAME}")).parent)
