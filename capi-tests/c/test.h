@@ -160,6 +160,8 @@ show_datagram(const char *label, const datagram_t *datagram, int mask) {
   static const char *const types[] = {"CON", "NON", "ACK", "RST"};
   const uint8_t *bytes = datagram->bytes;
   size_t token_length = bytes[0] & 15, at = 4;
+  if (token_length == 13)
+    token_length = 1 + 13 + bytes[4]; /* RFC 8974: with its extended length */
   if (datagram->length < 4) {
     printf("%s: %zu bytes", label, datagram->length);
   } else {
@@ -170,7 +172,7 @@ show_datagram(const char *label, const datagram_t *datagram, int mask) {
     else
       printf("%04x", mid_of(datagram));
     printf(" token=");
-    if ((mask & MASK_TOKEN) && token_length > 0 && token_length < 9) {
+    if ((mask & MASK_TOKEN) && token_length > 0) {
       printf("*");
       at += token_length;
     } else {
