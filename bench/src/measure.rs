@@ -1,0 +1,129 @@
+//! What is measured on one server. Each measurement starts a process of its own, so none sees what another left.
+
+use std::io;
+use std::time::Duration;
+
+use crate::load::{Load, Outcome, Plan};
+use crate::server::{Server, Subject};
+
+/// Sessions that a new-session measurement adds.
+const FRESH: u32 = 5_000;
+/// What a server should reach before its new sessions are measured again.
+const EXISTING: [u32; 2] = [10_000, 100_000];
+
+/// Small GETs over a number of peers that have all been seen before.
+pub(crate) struct Throughput {
+    pub(crate) rate: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) lost: u32,
+    /// CPU seconds of the server for each 1,000 requests.
+    pub(crate) cpu: f64,
+    /// The share of the time in which the server was running.
+    pub(crate) busy: f64,
+}
+
+/// New sessions per second at a number of existing ones.
+#[derive(Clone, Copy)]
+pub(crate) struct NewSessions {
+    pub(crate) existing: u32,
+    pub(crate) rate: f64,
+}
+
+/// What sessions cost.
+pub(crate) struct Sessions {
+    pub(crate) new: Vec<NewSessions>,
+    /// Bytes of each session that a GET made, shortly after it.
+    pub(crate) bytes_after_get: f64,
+    /// Bytes of each session that a ping made.
+    pub(crate) bytes_idle: f64,
+    /// How many sessions the two figures were taken over.
+    pub(crate) over: (u32, u32),
+}
+
+fn checked(outcome: Outcome, subject: &Subject, server: &mut Server) -> io::Result<Outcome> {
+    let name = &subject.name;
+    if !server.lives() {
+        return Err(io::Error::other(format!("the server `{name}` has ended")));
+    }
+    if outcome.answered == 0 {
+        return Err(io::Error::other(format!("the server `{name}` answers nothing")));
+    }
+    if outcome.wrong > 0 || outcome.stray > outcome.lost {
+        return Err(io::Error::other(format!(
+            "the server `{name}` gave {} wrong and {} unexpected answers, {} were lost",
+            outcome.wrong, outcome.stray, outcome.lost
+        )));
+    }
+    Ok(outcome)
+}
+
+/// GETs over `peers` peers for `time`, after every peer has been answered once (as far as `patience` lasts).
+pub(crate) fn throughput(
+    subject: &Subject,
+    core: Option<usize>,
+    peers: u32,
+    time: Duration,
+    patience: Duration,
+) -> io::Result<Throughput> {
+    let mut server = subject.start(core)?;
+    let mut load = Load::new(server.port)?;
+    let warm_up = Plan { first: 0, peers, requests: peers.max(10_000), time: patience };
+    checked(load.run(warm_up)?, subject, &mut server)?;
+    // No peer may need more message ids than there are.
+    let requests = peers.saturating_mul(40_000).min(2_000_000);
+    let before = server.cpu_seconds()?;
+    let outcome = load.run(Plan { first: 0, peers, requests, time })?;
+    let cpu = server.cpu_seconds()? - before;
+    let mut outcome = checked(outcome, subject, &mut server)?;
+    Ok(Throughput {
+        rate: outcome.rate(),
+        p50: outcome.latency(0.50),
+        p99: outcome.latency(0.99),
+        lost: outcome.lost,
+        cpu: cpu * 1000.0 / f64::from(outcome.answered),
+        busy: cpu / outcome.seconds,
+    })
+}
+
+/// New sessions per second at 0, 10,000 and 100,000 existing ones, and the memory of each. A server that
+/// takes longer than `patience` to get to one of these numbers is measured where it has got to.
+pub(crate) fn sessions(subject: &Subject, core: Option<usize>, patience: Duration) -> io::Result<Sessions> {
+    let mut server = subject.start(core)?;
+    let mut load = Load::new(server.port)?;
+    // Peer 0 exists from the start, so that first allocations are no part of the figures.
+    checked(load.run(Plan { first: 0, peers: 1, requests: 10_000, time: patience })?, subject, &mut server)?;
+    let memory = server.memory()?;
+    let mut existing = 0;
+    let mut new = Vec::new();
+    let mut add = |most: u32, time: Duration, existing: &mut u32, server: &mut Server| -> io::Result<f64> {
+        let plan = Plan { first: 1 + *existing, peers: most, requests: most, time };
+        let outcome = checked(load.run(plan)?, subject, server)?;
+        *existing += outcome.sent;
+        Ok(outcome.rate())
+    };
+    let second = Duration::from_secs(1);
+    let rate = add(FRESH, second, &mut existing, &mut server)?;
+    new.push(NewSessions { existing: 0, rate });
+    for goal in EXISTING {
+        if goal > existing {
+            add(goal - existing, patience, &mut existing, &mut server)?;
+        }
+        let before = existing;
+        let rate = add(FRESH, second, &mut existing, &mut server)?;
+        new.push(NewSessions { existing: before, rate });
+        if before < goal {
+            break;
+        }
+    }
+    let bytes_after_get = (server.memory()? - memory) / f64::from(existing);
+    drop(server);
+
+    let server = subject.start(core)?;
+    let mut load = Load::new(server.port)?;
+    load.run(Plan { first: 0, peers: 1, requests: 10_000, time: patience })?;
+    let memory = server.memory()?;
+    let pinged = load.ping_all(1, EXISTING[1], 0, patience)?;
+    let bytes_idle = (server.memory()? - memory) / f64::from(pinged);
+    Ok(Sessions { new, bytes_after_get, bytes_idle, over: (existing, pinged) })
+}

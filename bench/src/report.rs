@@ -1,0 +1,175 @@
+//! From measurements to what is read: ratios first, with what is wanted beside each, then the figures behind them.
+
+use crate::measure::{Sessions, Throughput};
+
+/// All rounds of one subject.
+pub(crate) struct Results {
+    pub(crate) name: String,
+    pub(crate) few: Vec<Throughput>,
+    pub(crate) many: Vec<Throughput>,
+    pub(crate) sessions: Vec<Sessions>,
+}
+
+/// What a ratio should be.
+enum Wanted {
+    AtLeast(f64),
+    AtMost(f64),
+    /// Shown for orientation.
+    Anything,
+}
+
+/// Collects the lines and counts the wishes that were not met.
+#[derive(Default)]
+pub(crate) struct Report {
+    missed: u32,
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let upper = *values.get(values.len() / 2)?;
+    let lower = *values.get((values.len() - 1) / 2)?;
+    Some((lower + upper) / 2.0)
+}
+
+/// The median of the ratios of each round: both sides of a round ran within seconds of each other, so a
+/// disturbance that lasts longer touches both.
+fn ratio<T, U>(a: &[T], of_a: impl Fn(&T) -> f64, b: &[U], of_b: impl Fn(&U) -> f64) -> Option<f64> {
+    median(a.iter().zip(b).map(|(a, b)| of_a(a) / of_b(b)).collect())
+}
+
+impl Report {
+    /// Prints everything; answers how many wishes were not met.
+    pub(crate) fn print(mut self, all: &[Results]) -> u32 {
+        let find = |name: &str| all.iter().find(|results| results.name == name);
+        let (ours, bare) = (find("ours"), find("bare"));
+        let references: Vec<&Results> =
+            all.iter().filter(|results| results.name != "ours" && results.name != "bare").collect();
+
+        println!("\nRatios                                              measured   wanted");
+        if let Some(ours) = ours {
+            for reference in &references {
+                let against = |what: &str| format!("{what}, ours / {}", reference.name);
+                let rate = |t: &Throughput| t.rate;
+                let per_cpu = |t: &Throughput| 1.0 / t.cpu;
+                let wanted = if reference.name == "4.3.5" { Wanted::AtLeast(1.3) } else { Wanted::Anything };
+                self.line(
+                    &against("GETs per second, 8 peers"),
+                    ratio(&ours.few, rate, &reference.few, rate),
+                    wanted,
+                );
+                self.line(
+                    &against("GETs per CPU second, 8 peers"),
+                    ratio(&ours.few, per_cpu, &reference.few, per_cpu),
+                    Wanted::Anything,
+                );
+                self.line(
+                    &against("GETs per second, 10,000 peers"),
+                    ratio(&ours.many, rate, &reference.many, rate),
+                    Wanted::Anything,
+                );
+            }
+        }
+        for results in ours.into_iter().chain(references.iter().copied()) {
+            self.of_one(results, bare);
+        }
+        self.figures(all);
+        self.missed
+    }
+
+    fn of_one(&mut self, of: &Results, bare: Option<&Results>) {
+        let name = &of.name;
+        let wish = |wanted| if name == "ours" { wanted } else { Wanted::Anything };
+        let rate = |t: &Throughput| t.rate;
+        if let Some(bare) = bare {
+            let what = format!("GETs per second, 8 peers, {name} / bare responder");
+            self.line(&what, ratio(&of.few, rate, &bare.few, rate), Wanted::Anything);
+        }
+        let what = format!("GETs per second, {name}, 10,000 peers / 8 peers");
+        self.line(&what, ratio(&of.many, rate, &of.few, rate), wish(Wanted::AtLeast(0.8)));
+        let steps = of.sessions.iter().map(|s| s.new.len()).min().unwrap_or(0);
+        for step in 1..steps {
+            let existing = of.sessions[0].new[step].existing;
+            let what = format!("new sessions per second, {name}, at {existing} / at 0");
+            let values = of.sessions.iter().map(|s| s.new[step].rate / s.new[0].rate).collect();
+            self.line(&what, median(values), wish(Wanted::AtLeast(0.8)));
+        }
+        let values: Vec<f64> = of.sessions.iter().map(|s| s.bytes_idle).collect();
+        self.line(&format!("bytes per idle session, {name}"), median(values), wish(Wanted::AtMost(400.0)));
+    }
+
+    fn line(&mut self, what: &str, value: Option<f64>, wanted: Wanted) {
+        let Some(value) = value else { return };
+        let (wish, met) = match wanted {
+            Wanted::AtLeast(least) => (format!(">= {least}"), value >= least),
+            Wanted::AtMost(most) => (format!("<= {most}"), value <= most),
+            Wanted::Anything => (String::new(), true),
+        };
+        self.missed += u32::from(!met);
+        let shown = if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") };
+        println!("  {what:<50} {shown:>7}   {wish}{}", if met { "" } else { "   missed" });
+    }
+
+    fn figures(&self, all: &[Results]) {
+        println!("\nFigures behind them (medians; they hold for this machine at this hour)");
+        println!("  server       peers     GET/s  p50 us  p99 us  lost  server CPU s / 1,000   server busy");
+        for results in all {
+            for (peers, rounds) in [("8", &results.few), ("10,000", &results.many)] {
+                let of = |value: fn(&Throughput) -> f64| median(rounds.iter().map(value).collect());
+                let (Some(rate), Some(p50), Some(p99), Some(cpu), Some(busy)) =
+                    (of(|t| t.rate), of(|t| t.p50), of(|t| t.p99), of(|t| t.cpu), of(|t| t.busy))
+                else {
+                    continue;
+                };
+                let lost: u32 = rounds.iter().map(|t| t.lost).sum();
+                println!(
+                    "  {:<10} {peers:>7} {rate:>9.0} {p50:>7.0} {p99:>7.0} {lost:>5} {cpu:>21.5} {:>11.0} %",
+                    results.name,
+                    busy * 100.0
+                );
+            }
+        }
+        println!(
+            "  server      new sessions/s at (existing)                      bytes/session: idle, after a GET"
+        );
+        for results in all.iter().filter(|results| !results.sessions.is_empty()) {
+            let steps = results.sessions.iter().map(|s| s.new.len()).min().unwrap_or(0);
+            let at: Vec<String> = (0..steps)
+                .filter_map(|step| {
+                    let rate = median(results.sessions.iter().map(|s| s.new[step].rate).collect())?;
+                    Some(format!("{rate:.0} ({})", results.sessions[0].new[step].existing))
+                })
+                .collect();
+            let of = |value: fn(&Sessions) -> f64| {
+                median(results.sessions.iter().map(value).collect()).unwrap_or_default()
+            };
+            let over = results.sessions[0].over;
+            println!(
+                "  {:<10} {:<55} {:.0} (over {}), {:.0} (over {})",
+                results.name,
+                at.join("  "),
+                of(|s| s.bytes_idle),
+                over.1,
+                of(|s| s.bytes_after_get),
+                over.0
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between_the_middle_two() {
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 9.0]), Some(3.0));
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![]), None);
+    }
+
+    #[test]
+    fn a_ratio_is_taken_round_by_round() {
+        let same = |value: &f64| *value;
+        assert_eq!(ratio(&[2.0, 20.0, 6.0], same, &[1.0, 10.0, 3.0], same), Some(2.0));
+    }
+}
