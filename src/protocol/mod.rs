@@ -3,5 +3,6 @@
 //! They take `now` and bytes; they hand out bytes to transmit, events to deliver and the next
 //! deadline. What may enter: values in, values out, and `crate::log!`.
 
+pub mod cache;
 pub mod resource;
 pub mod time;
