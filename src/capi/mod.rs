@@ -7,8 +7,6 @@
 //! alone.
 
 pub mod debug;
-pub mod dtls;
 pub(crate) mod ffi;
-pub mod net_security;
 pub mod pdu;
 pub mod types;

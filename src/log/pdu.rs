@@ -1,7 +1,8 @@
 //! Messages in the log, as they come and go.
 
 use super::{Level, stdio};
-use crate::message::{Framing, Pdu, show};
+use crate::message::Pdu;
+use crate::message::show::{self, Transport};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether messages are printed as they are, or logged with time and level in front.
@@ -13,11 +14,11 @@ pub fn set_plain(plain: bool) {
 }
 
 /// Shows a message, if lines of this level are wanted.
-pub fn show(level: Level, pdu: &Pdu, framing: Framing) {
+pub fn show(level: Level, pdu: &Pdu, transport: Transport) {
     if !super::enabled(level) {
         return;
     }
-    let text = show::show(pdu, framing);
+    let text = show::show(pdu, transport);
     if PLAIN.load(Ordering::Relaxed) {
         stdio::put(level, text.as_bytes());
     } else {

@@ -4,6 +4,7 @@
 //! This room knows nobody; every other one knows it. Nothing here may panic on its input.
 
 pub mod compose;
+pub mod error;
 pub mod header;
 pub mod id;
 pub mod kind;

@@ -3,6 +3,18 @@
 //! They take `now` and bytes; they hand out bytes to transmit, events to deliver and the next
 //! deadline. What may enter: values in, values out, and `crate::log!`.
 
+pub mod asynchronous;
+pub mod block;
 pub mod cache;
+pub mod deadline;
+pub mod duplicate;
+pub mod engine;
+pub mod event;
+pub mod exchange;
+pub mod params;
 pub mod resource;
+pub mod session;
 pub mod time;
+
+pub use engine::Engine;
+pub use time::Instant;

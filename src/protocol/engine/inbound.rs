@@ -1,0 +1,214 @@
+//! Receiving: what is a message, what is a repetition, what answers what (RFC 7252 §4, §5.3.2).
+
+use super::{Engine, Event, Notice};
+use crate::log::Level;
+use crate::message::pdu::{DecodeError, DecodeReason};
+use crate::message::show::Transport;
+use crate::message::{Code, Mid, Number, Pdu, Type};
+use crate::protocol::duplicate::Seen;
+use crate::protocol::event::NackReason;
+use crate::protocol::session::{Path, SessionId};
+use crate::protocol::time::Instant;
+use core::time::Duration;
+
+/// The least time between two Resets that answer empty messages of one session: a peer that
+/// floods is not answered message by message.
+const RESET_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A datagram as it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// It was sent to a multicast group or a broadcast address.
+    pub multicast: bool,
+}
+
+impl Engine {
+    /// A datagram came to an endpoint, whose sessions have messages of up to `mtu` bytes.
+    pub fn handle_endpoint_datagram(&mut self, now: Instant, path: &Path, mtu: u32, datagram: Datagram<'_>) {
+        // A peer that does not speak CoAP gets no session (RFC 7252 §3: unknown versions are
+        // silently ignored).
+        if datagram.bytes.len() < 4 || datagram.bytes.first().is_some_and(|b| b >> 6 != 1) {
+            crate::log!(
+                DEBUG,
+                "{}: dropped {} bytes that are no CoAP message",
+                path.remote,
+                datagram.bytes.len()
+            );
+            return;
+        }
+        if let Some(id) = self.accept(now, path, mtu) {
+            self.handle_datagram(now, id, datagram);
+        }
+    }
+
+    /// A datagram came for a session.
+    pub fn handle_datagram(&mut self, now: Instant, id: SessionId, datagram: Datagram<'_>) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let max_token = session.max_token as usize;
+        crate::log!(DEBUG, "*  {session}: netif: recv {:4} bytes", datagram.bytes.len());
+        self.sessions.touch(id, now);
+        let mut pdu = self.blank(Type::Reset, Code::EMPTY, Mid(0), 0);
+        match pdu.decode_udp_into(datagram.bytes, max_token) {
+            Ok(()) => {
+                crate::log::pdu::show(Level::DEBUG, &pdu, Transport::Datagram);
+                self.handle_message(now, id, pdu, datagram);
+            }
+            Err(error) => self.bad_message(now, id, &error, datagram),
+        }
+    }
+
+    /// Rejects what is no message, with a Reset where RFC 7252 §4.2 and §4.3 allow one:
+    /// acknowledgements and Resets are never answered, nor is what came to a group (§8.1).
+    fn bad_message(&mut self, now: Instant, id: SessionId, error: &DecodeError, datagram: Datagram<'_>) {
+        let Some((kind, _, mid)) = error.header else { return };
+        if let Some(session) = self.sessions.get(id) {
+            crate::log!(WARN, "** {session}: mid=0x{:04x}: message discarded: {error}", mid.0);
+        }
+        let answered = match kind {
+            Type::Confirmable => true,
+            Type::NonConfirmable => error.reason != DecodeReason::CodeClass,
+            Type::Acknowledgement | Type::Reset => false,
+        };
+        if answered && !datagram.multicast {
+            self.send_empty(now, id, Type::Reset, mid);
+        }
+        // A token that is only too long for this side is no fault of the peer's.
+        let extended = datagram.bytes.first().is_some_and(|b| b & 0xf != 0xf);
+        if !(error.reason == DecodeReason::TokenLength && extended) {
+            self.notice(id, Notice::BadPacket);
+        }
+    }
+
+    fn handle_message(&mut self, now: Instant, id: SessionId, pdu: Pdu, datagram: Datagram<'_>) {
+        match pdu.kind() {
+            Type::Acknowledgement => self.handle_ack(now, id, pdu),
+            Type::Reset => self.handle_reset(now, id, pdu),
+            Type::Confirmable if pdu.code().is_empty() => self.handle_ping(now, id, pdu, datagram),
+            Type::NonConfirmable if pdu.code().is_empty() => {
+                self.events.push_back(Event::Ping { session: id, received: pdu });
+            }
+            _ if self.is_repetition(now, id, &pdu, datagram.bytes) => self.recycle(pdu),
+            _ if pdu.code().is_request() => self.handle_request(now, id, pdu, datagram.multicast),
+            _ => self.handle_response(now, id, pdu),
+        }
+    }
+
+    /// Whether the message came before. If it was answered, the answer goes out again; the
+    /// message is not processed again (RFC 7252 §4.5).
+    fn is_repetition(&mut self, now: Instant, id: SessionId, pdu: &Pdu, bytes: &[u8]) -> bool {
+        let Some(session) = self.sessions.get(id) else { return true };
+        let lifetime = match pdu.kind() {
+            Type::Confirmable => session.params().exchange_lifetime(),
+            _ => session.params().non_lifetime(),
+        };
+        let reply = match self.duplicates.check(now, now + lifetime, id, pdu.mid(), bytes) {
+            Seen::New => return false,
+            Seen::Before(reply) => reply.to_vec(),
+        };
+        crate::log!(DEBUG, "** {session}: mid=0x{:04x}: repeated message", pdu.mid().0);
+        if !reply.is_empty() {
+            self.repeat(now, id, &reply);
+        }
+        true
+    }
+
+    /// An empty confirmable message asks whether somebody is there (RFC 7252 §4.3).
+    fn handle_ping(&mut self, now: Instant, id: SessionId, pdu: Pdu, datagram: Datagram<'_>) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let due = session.last_reset.is_none_or(|last| now - last >= RESET_INTERVAL);
+        // RFC 7252 §8.1: a Reset never answers a message to a group.
+        if due && !datagram.multicast {
+            session.last_reset = Some(now);
+            self.send_empty(now, id, Type::Reset, pdu.mid());
+        }
+        self.events.push_back(Event::Ping { session: id, received: pdu });
+    }
+
+    fn handle_ack(&mut self, now: Instant, id: SessionId, pdu: Pdu) {
+        let mid = pdu.mid();
+        let Some(sent) = self.under_way(id, mid) else {
+            // Late, repeated, or for nothing that was sent: no answer is allowed (RFC 7252 §4.2).
+            self.recycle(pdu);
+            return;
+        };
+        if pdu.code().is_empty() {
+            if let Some(sent) = self.settle(now, id, mid) {
+                self.recycle(sent);
+            }
+            self.recycle(pdu);
+        } else if pdu.code().is_response() && pdu.token() == sent.token() && self.bad_option(&pdu).is_none() {
+            let sent = self.settle(now, id, mid);
+            self.match_response(id, &pdu);
+            self.events.push_back(Event::Response { session: id, sent, received: pdu });
+        } else {
+            if let Some(session) = self.sessions.get(id) {
+                crate::log!(
+                    WARN,
+                    "** {session}: mid=0x{:04x}: acknowledgement does not match its request",
+                    mid.0
+                );
+            }
+            self.recycle(pdu);
+        }
+    }
+
+    fn handle_reset(&mut self, now: Instant, id: SessionId, pdu: Pdu) {
+        let mid = pdu.mid();
+        let sent = self.settle(now, id, mid);
+        if let (Some(sent), Some(session)) = (&sent, self.sessions.get_mut(id))
+            && sent.code().is_request()
+        {
+            session.exchanges.abandon(sent.token());
+        }
+        let reason = NackReason::Reset;
+        self.events.push_back(Event::Nack { session: id, sent, reason, mid });
+        self.recycle(pdu);
+    }
+
+    /// A response in a message of its own (RFC 7252 §5.2.2). It may overtake the acknowledgement
+    /// of its request, which it implies.
+    fn handle_response(&mut self, now: Instant, id: SessionId, pdu: Pdu) {
+        if self.bad_option(&pdu).is_some() || !self.match_response(id, &pdu) {
+            if let Some(session) = self.sessions.get(id) {
+                crate::log!(DEBUG, "** {session}: mid=0x{:04x}: response refused", pdu.mid().0);
+            }
+            // RFC 7252 §5.3.2 and §5.4.1: rejected; and RFC 7641 §3.6: so an observation ends that
+            // this side does not know of.
+            self.send_empty(now, id, Type::Reset, pdu.mid());
+            self.recycle(pdu);
+            return;
+        }
+        if let Some(mid) = self.request_under_way(id, pdu.token())
+            && let Some(sent) = self.settle(now, id, mid)
+        {
+            self.recycle(sent);
+        }
+        self.events.push_back(Event::Response { session: id, sent: None, received: pdu });
+    }
+
+    /// Whether a request with this token was sent; if so, the exchange ends unless more
+    /// responses may follow.
+    fn match_response(&mut self, id: SessionId, pdu: &Pdu) -> bool {
+        let Some(session) = self.sessions.get_mut(id) else { return false };
+        // RFC 7641 §3.2: a response without Observe, or an error, is the last one; but a group
+        // answers more than once without.
+        let last = !session.path.remote.is_multicast() && pdu.option(Number::OBSERVE).is_none();
+        session.exchanges.answer(pdu.token(), last)
+    }
+
+    /// The application has seen a response. A confirmable one is acknowledged if it was accepted,
+    /// and rejected if not (RFC 7252 §4.2).
+    pub fn response_done(&mut self, now: Instant, id: SessionId, received: Pdu, accepted: bool) {
+        let kind = match (received.kind(), accepted) {
+            (Type::Confirmable, true) => Some(Type::Acknowledgement),
+            (Type::Confirmable | Type::NonConfirmable, false) => Some(Type::Reset),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            self.send_empty(now, id, kind, received.mid());
+        }
+        self.recycle(received);
+    }
+}

@@ -1,0 +1,213 @@
+//! All state machines of a context, behind one door.
+//!
+//! Methods come in four kinds. Getters and settings. `handle_*`: what comes from the network and
+//! the clock. Calls of the application: `send`, `respond`, `close` and so on. `poll_*`: what the
+//! engine hands out; after each call of another kind take the events ([`Engine::poll_event`])
+//! until there are none, send what is in [`Engine::transmits`], and come back at
+//! [`Engine::poll_timeout`]. Coming back too early does nothing.
+
+mod asynchronous;
+mod inbound;
+mod outbound;
+mod request;
+mod sessions;
+
+use super::asynchronous::Asyncs;
+use super::deadline::{DeadlineKey, Deadlines};
+use super::duplicate::Duplicates;
+use super::event::{Event, Notice, Transmits};
+use super::resource::Table;
+use super::session::{SessionId, Sessions};
+use super::time::Instant;
+use crate::message::{Code, Mid, Pdu, Token, Type};
+use core::any::Any;
+use core::time::Duration;
+use hashbrown::{HashMap, HashSet};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub use inbound::Datagram;
+pub use outbound::SendError;
+pub use sessions::OpenError;
+
+/// Settings of a context that the state machines follow.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The most bytes of a message to and from new sessions, header included.
+    pub mtu: u32,
+    /// The longest token accepted, in bytes (RFC 8974).
+    pub max_token: u32,
+    /// How long a session that a peer opened may be idle.
+    pub session_timeout: Duration,
+    /// The most idle sessions that peers opened; 0 for no limit.
+    pub max_idle_sessions: usize,
+    /// Critical options that the application handles itself.
+    pub known_options: HashSet<u16>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            // RFC 7252 §4.6: what fits most paths without fragmentation.
+            mtu: 1152,
+            max_token: Token::DEFAULT_MAX as u32,
+            session_timeout: Duration::from_secs(300),
+            max_idle_sessions: 0,
+            known_options: HashSet::new(),
+        }
+    }
+}
+
+/// What a deadline is for.
+#[derive(Debug)]
+enum Timer {
+    /// A confirmable message was not acknowledged.
+    Retransmit(SessionId, Mid),
+    /// A delayed response is due.
+    Async(super::asynchronous::AsyncId),
+}
+
+/// A confirmable message that waits for its acknowledgement.
+#[derive(Debug)]
+struct Outstanding {
+    pdu: Pdu,
+    /// Retransmissions made.
+    attempts: u16,
+    timeout: Duration,
+    deadline: DeadlineKey,
+}
+
+/// A source of random numbers.
+pub type Random = Box<dyn FnMut() -> u32 + Send>;
+
+/// What the application keeps with a resource: its handlers.
+pub type Handle = Arc<dyn Any + Send + Sync>;
+
+/// The state machines of one context.
+pub struct Engine {
+    /// Settings.
+    pub config: Config,
+    /// The resources.
+    pub resources: Table<Handle>,
+    sessions: Sessions,
+    outstanding: HashMap<(SessionId, Mid), Outstanding>,
+    duplicates: Duplicates,
+    asyncs: Asyncs,
+    freed_asyncs: Vec<super::asynchronous::AsyncId>,
+    deadlines: Deadlines<Timer>,
+    events: VecDeque<Event>,
+    transmits: Transmits,
+    random: Random,
+    /// Messages whose memory is used again.
+    spare: Vec<Pdu>,
+}
+
+/// How many messages are kept for their memory.
+const MAX_SPARE: usize = 64;
+
+/// Memory beyond this is not kept.
+const MAX_SPARE_SIZE: usize = 4096;
+
+impl Engine {
+    /// An engine without sessions.
+    pub fn new(random: Random) -> Self {
+        Engine {
+            config: Config::default(),
+            resources: Table::default(),
+            sessions: Sessions::default(),
+            outstanding: HashMap::new(),
+            duplicates: Duplicates::default(),
+            asyncs: Asyncs::default(),
+            freed_asyncs: Vec::new(),
+            deadlines: Deadlines::default(),
+            events: VecDeque::new(),
+            transmits: Transmits::default(),
+            random,
+            spare: Vec::new(),
+        }
+    }
+
+    /// The sessions.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// One session, to be configured.
+    pub fn session_mut(&mut self, id: SessionId) -> Option<&mut super::session::Session> {
+        self.sessions.get_mut(id)
+    }
+
+    /// The next event to deliver.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Whether an event waits to be delivered.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// What waits to be sent; clear it when it is.
+    #[must_use]
+    pub fn transmits(&mut self) -> &mut Transmits {
+        &mut self.transmits
+    }
+
+    /// When [`Engine::handle_timeout`] wants to be called next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let expiry =
+            self.sessions.least_recently_used().map(|(_, s)| s.last_used + self.config.session_timeout);
+        match (self.deadlines.next(), expiry) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.deadlines.pop_due(now) {
+            match timer {
+                Timer::Retransmit(session, mid) => self.retransmit(now, session, mid),
+                Timer::Async(id) => self.async_due(now, id),
+            }
+        }
+        self.expire_sessions(now);
+        self.duplicates.forget_expired(now);
+    }
+
+    /// Whether no message waits for anything: no acknowledgement, no free place, no delay.
+    pub fn is_quiet(&self) -> bool {
+        self.outstanding.is_empty()
+            && self.asyncs.is_empty()
+            && self.transmits.is_empty()
+            && self.events.is_empty()
+    }
+
+    /// How many confirmable messages wait for their acknowledgement.
+    pub fn outstanding_len(&self) -> usize {
+        self.outstanding.len()
+    }
+
+    /// Takes back a message that is no longer needed.
+    pub fn recycle(&mut self, pdu: Pdu) {
+        if self.spare.len() < MAX_SPARE && pdu.used_size() <= MAX_SPARE_SIZE {
+            self.spare.push(pdu);
+        }
+    }
+
+    fn blank(&mut self, kind: Type, code: Code, mid: Mid, max_size: usize) -> Pdu {
+        match self.spare.pop() {
+            Some(mut pdu) => {
+                pdu.reset(kind, code, mid, max_size);
+                pdu
+            }
+            None => Pdu::new(kind, code, mid, max_size),
+        }
+    }
+
+    fn notice(&mut self, session: SessionId, notice: Notice) {
+        self.events.push_back(Event::Notice { session, notice });
+    }
+}

@@ -1,0 +1,177 @@
+//! Sending: NSTART, acknowledgements remembered for duplicates, retransmission (RFC 7252 §4.2,
+//! §4.3, §4.7).
+
+use super::{Engine, Event, Notice, Outstanding, Timer};
+use crate::log::Level;
+use crate::message::show::Transport;
+use crate::message::{Code, Mid, Number, Pdu, Type};
+use crate::protocol::event::NackReason;
+use crate::protocol::session::{SessionId, State};
+use crate::protocol::time::Instant;
+
+/// Why a message could not be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SendError {
+    /// The session has ended, or was disconnected.
+    #[error("the session is closed")]
+    Closed,
+    /// The message is larger than the session's maximum.
+    #[error("message of {size} bytes is larger than the {max} allowed")]
+    TooLarge {
+        /// Its size, in bytes.
+        size: usize,
+        /// The limit, in bytes.
+        max: usize,
+    },
+}
+
+impl Engine {
+    /// Sends a message. Confirmable ones are kept until they are acknowledged, and wait for their
+    /// turn when NSTART of them are under way. Returns the message ID.
+    pub fn send(&mut self, now: Instant, id: SessionId, mut pdu: Pdu) -> Result<Mid, SendError> {
+        let session = self.sessions.get_mut(id).ok_or(SendError::Closed)?;
+        if session.state != State::Established {
+            return Err(SendError::Closed);
+        }
+        let (size, max) = (pdu.udp_len(), session.mtu as usize);
+        if size > max {
+            return Err(SendError::TooLarge { size, max });
+        }
+        let confirmable = pdu.kind() == Type::Confirmable;
+        if confirmable && session.outstanding.contains(&pdu.mid()) {
+            // The ID of a message that is still under way would make both unanswerable.
+            pdu.set_mid(session.new_mid());
+        }
+        if pdu.code().is_request() {
+            let lasting = pdu.option_uint(Number::OBSERVE) == Some(0) || session.path.remote.is_multicast();
+            let lifetime = session.params().exchange_lifetime();
+            session.exchanges.begin(now, pdu.token(), lasting, lifetime);
+        }
+        let mid = pdu.mid();
+        if confirmable && session.outstanding.len() >= usize::from(session.params().nstart) {
+            session.waiting_mut().push_back(pdu);
+            crate::log!(DEBUG, "** {session}: mid=0x{:04x}: delayed", mid.0);
+        } else {
+            self.send_now(now, id, pdu);
+        }
+        Ok(mid)
+    }
+
+    /// Transmits a message, and keeps it if it is confirmable.
+    fn send_now(&mut self, now: Instant, id: SessionId, mut pdu: Pdu) {
+        self.transmit(now, id, &mut pdu);
+        if pdu.kind() != Type::Confirmable {
+            self.recycle(pdu);
+            return;
+        }
+        let random = (self.random)();
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let timeout = session.params().initial_timeout(random);
+        let mid = pdu.mid();
+        session.outstanding.push(mid);
+        let ms = timeout.as_millis();
+        crate::log!(DEBUG, "** {session}: mid=0x{:04x}: added to retransmit queue ({ms}ms)", mid.0);
+        let deadline = self.deadlines.set(now + timeout, Timer::Retransmit(id, mid));
+        self.outstanding.insert((id, mid), Outstanding { pdu, attempts: 0, timeout, deadline });
+    }
+
+    /// Puts the bytes of a message into the queue of datagrams.
+    fn transmit(&mut self, now: Instant, id: SessionId, pdu: &mut Pdu) {
+        let answers = matches!(pdu.kind(), Type::Acknowledgement | Type::Reset);
+        let mid = pdu.mid();
+        let bytes = pdu.encode_udp();
+        if answers {
+            self.duplicates.set_reply(id, mid, bytes);
+        }
+        if let Some(session) = self.sessions.get(id) {
+            crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes", bytes.len());
+            self.transmits.push(id, &session.path, bytes);
+            crate::log::pdu::show(Level::DEBUG, pdu, Transport::Datagram);
+        }
+        self.sessions.touch(id, now);
+    }
+
+    /// Sends an empty message of this type (RFC 7252 §4.1).
+    pub(super) fn send_empty(&mut self, now: Instant, id: SessionId, kind: Type, mid: Mid) {
+        let mut pdu = self.blank(kind, Code::EMPTY, mid, 0);
+        self.transmit(now, id, &mut pdu);
+        self.recycle(pdu);
+    }
+
+    /// Sends a stored answer once more.
+    pub(super) fn repeat(&mut self, now: Instant, id: SessionId, reply: &[u8]) {
+        if let Some(session) = self.sessions.get(id) {
+            crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes (again)", reply.len());
+            self.transmits.push(id, &session.path, reply);
+        }
+        self.sessions.touch(id, now);
+    }
+
+    /// An acknowledgement is overdue: sends again, or gives up (RFC 7252 §4.2).
+    pub(super) fn retransmit(&mut self, now: Instant, id: SessionId, mid: Mid) {
+        let Some(mut out) = self.outstanding.remove(&(id, mid)) else { return };
+        let Some(session) = self.sessions.get(id) else { return };
+        if out.attempts >= session.params().max_retransmit {
+            crate::log!(DEBUG, "** {session}: mid=0x{:04x}: give up after {} attempts", mid.0, out.attempts);
+            self.slot_free(now, id, mid);
+            if let Some(session) = self.sessions.get_mut(id)
+                && out.pdu.code().is_request()
+            {
+                session.exchanges.abandon(out.pdu.token());
+            }
+            let reason = NackReason::TooManyRetries;
+            self.events.push_back(Event::Nack { session: id, sent: Some(out.pdu), reason, mid });
+            return;
+        }
+        out.attempts += 1;
+        out.timeout *= 2;
+        let (n, ms) = (out.attempts, out.timeout.as_millis());
+        crate::log!(DEBUG, "** {session}: mid=0x{:04x}: retransmission #{n} (next {ms}ms)", mid.0);
+        self.notice(id, Notice::Retransmitted);
+        out.deadline = self.deadlines.set(now + out.timeout, Timer::Retransmit(id, mid));
+        self.transmit(now, id, &mut out.pdu);
+        self.outstanding.insert((id, mid), out);
+    }
+
+    /// A confirmable message is answered: hands it back and lets the next one go.
+    pub(super) fn settle(&mut self, now: Instant, id: SessionId, mid: Mid) -> Option<Pdu> {
+        let out = self.outstanding.remove(&(id, mid))?;
+        self.deadlines.cancel(out.deadline);
+        if let Some(session) = self.sessions.get(id) {
+            crate::log!(DEBUG, "** {session}: mid=0x{:04x}: removed (1)", mid.0);
+        }
+        self.slot_free(now, id, mid);
+        Some(out.pdu)
+    }
+
+    /// The message that is under way with this message ID.
+    pub(super) fn under_way(&self, id: SessionId, mid: Mid) -> Option<&Pdu> {
+        self.outstanding.get(&(id, mid)).map(|out| &out.pdu)
+    }
+
+    /// The message ID of the request with this token that is under way.
+    pub(super) fn request_under_way(&self, id: SessionId, token: &[u8]) -> Option<Mid> {
+        let session = self.sessions.get(id)?;
+        session
+            .outstanding
+            .iter()
+            .copied()
+            .find(|mid| self.under_way(id, *mid).is_some_and(|p| p.code().is_request() && p.token() == token))
+    }
+
+    /// Lets waiting messages go as far as NSTART allows.
+    fn slot_free(&mut self, now: Instant, id: SessionId, mid: Mid) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.outstanding.retain(|m| *m != mid);
+        }
+        loop {
+            let Some(session) = self.sessions.get_mut(id) else { return };
+            if session.waiting_len() == 0 || session.outstanding.len() >= usize::from(session.params().nstart)
+            {
+                return;
+            }
+            let Some(pdu) = session.waiting_mut().pop_front() else { return };
+            self.send_now(now, id, pdu);
+        }
+    }
+}

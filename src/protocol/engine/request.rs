@@ -1,0 +1,266 @@
+//! Requests: what must be refused before any handler sees it, whom to call, and what becomes of
+//! the response (RFC 7252 §5).
+
+use super::Engine;
+use crate::address::Address;
+use crate::message::link_format::Filter;
+use crate::message::{Code, Mid, Number, Pdu, Type, error};
+use crate::protocol::block;
+use crate::protocol::event::{Event, Request};
+use crate::protocol::resource::{Kind, Target};
+use crate::protocol::session::SessionId;
+use crate::protocol::time::Instant;
+
+/// Content-Format application/link-format (RFC 6690 §7.2).
+const LINK_FORMAT: u8 = 40;
+
+/// The critical options that this library acts on, or hands to handlers that are expected to.
+const KNOWN_CRITICAL: [Number; 13] = [
+    Number::IF_MATCH,
+    Number::URI_HOST,
+    Number::IF_NONE_MATCH,
+    Number::URI_PORT,
+    Number::URI_PATH,
+    Number::URI_QUERY,
+    Number::ACCEPT,
+    Number::PROXY_URI,
+    Number::PROXY_SCHEME,
+    Number::BLOCK1,
+    Number::BLOCK2,
+    Number::Q_BLOCK1,
+    Number::Q_BLOCK2,
+];
+
+impl Engine {
+    pub(super) fn handle_request(&mut self, now: Instant, id: SessionId, request: Pdu, multicast: bool) {
+        if let Some(bad) = self.bad_option(&request) {
+            return self.refuse_option(now, id, request, multicast, bad);
+        }
+        match self.judge(&request) {
+            Target::Resource(resource) => {
+                let Some(response) = self.prepare(id, &request, false) else { return };
+                let request = Request { session: id, resource, request, response, multicast, delayed: None };
+                self.events.push_back(Event::Request(request));
+            }
+            Target::WellKnownCore => {
+                let Some(mut response) = self.prepare(id, &request, false) else { return };
+                self.list_resources(&request, &mut response);
+                self.answer(now, id, &request, response, multicast);
+                self.recycle(request);
+            }
+            Target::Answer(Code::HOP_LIMIT_REACHED) => {
+                let Some(mut response) = self.prepare(id, &request, false) else { return };
+                self.end_of_hops(id, &mut response);
+                self.answer(now, id, &request, response, multicast);
+                self.recycle(request);
+            }
+            Target::Answer(code) => {
+                if code == Code::NOT_FOUND {
+                    crate::log!(
+                        DEBUG,
+                        "request for unknown resource '{}', return 4.04",
+                        error::path_text(&request)
+                    );
+                }
+                self.answer_code(now, id, request, code, multicast);
+            }
+        }
+    }
+
+    /// What the request is for, after the preconditions that hold for all resources.
+    fn judge(&self, request: &Pdu) -> Target {
+        let target = self.resources.target(request);
+        if target == Target::Answer(Code::PROXYING_NOT_SUPPORTED) {
+            return target;
+        }
+        // RFC 8768 §3: 0 is no valid value, and 1 may go no further. As libcoap, every server
+        // looks at it, also one that forwards nothing.
+        match request.option_uint(Number::HOP_LIMIT) {
+            Some(0) => return Target::Answer(Code::BAD_REQUEST),
+            Some(1) => return Target::Answer(Code::HOP_LIMIT_REACHED),
+            _ => {}
+        }
+        let Target::Resource(id) = target else { return target };
+        let plain = self.resources.get(id).is_some_and(|e| *e.resource.kind() == Kind::Plain);
+        // RFC 7252 §5.10.8.2: a resource that is there does not match If-None-Match.
+        if plain && request.option(Number::IF_NONE_MATCH).is_some() {
+            return Target::Answer(Code::PRECONDITION_FAILED);
+        }
+        // RFC 8132 §2.3.1: the format of a FETCH body cannot be guessed.
+        if request.code() == Code::FETCH && request.option(Number::CONTENT_FORMAT).is_none() {
+            return Target::Answer(Code::UNSUPPORTED_CONTENT_FORMAT);
+        }
+        target
+    }
+
+    /// The first option that makes this message one that must be refused: critical and known to
+    /// nobody here (RFC 7252 §5.4.1), or there twice where once is allowed (§5.4.5).
+    pub(super) fn bad_option(&self, message: &Pdu) -> Option<Number> {
+        let mut before = None;
+        message.options().map(|o| o.number).find(|n| {
+            let repeated = before.replace(*n) == Some(*n) && n.is_once_only();
+            repeated || self.is_unknown_critical(*n)
+        })
+    }
+
+    fn is_unknown_critical(&self, n: Number) -> bool {
+        n.is_critical() && !KNOWN_CRITICAL.contains(&n) && !self.config.known_options.contains(&n.0)
+    }
+
+    fn refuse_option(&mut self, now: Instant, id: SessionId, request: Pdu, multicast: bool, bad: Number) {
+        crate::log!(WARN, "option {bad:?} is critical and unknown, or repeated");
+        if request.kind() == Type::NonConfirmable {
+            // RFC 7252 §5.4.1: a non-confirmable message with one is rejected.
+            if !multicast {
+                self.send_empty(now, id, Type::Reset, request.mid());
+            }
+            self.recycle(request);
+        } else {
+            self.answer_code(now, id, request, Code::BAD_OPTION, multicast);
+        }
+    }
+
+    /// The response to a request, as yet without code: piggybacked on the acknowledgement of a
+    /// confirmable one, unless it comes `later` (RFC 7252 §5.2).
+    pub(super) fn prepare(&mut self, id: SessionId, request: &Pdu, later: bool) -> Option<Pdu> {
+        let session = self.sessions.get_mut(id)?;
+        let max_size = session.max_pdu_size();
+        let (kind, mid) = match (request.kind(), later) {
+            (Type::Confirmable, false) => (Type::Acknowledgement, request.mid()),
+            (Type::Confirmable, true) => (Type::Confirmable, session.new_mid()),
+            _ => (Type::NonConfirmable, session.new_mid()),
+        };
+        let mut response = self.blank(kind, Code::EMPTY, mid, max_size);
+        response.set_token(request.token()).ok()?;
+        Some(response)
+    }
+
+    /// Answers with a code and its text. A 4.02 repeats the options that it is about.
+    pub(super) fn answer_code(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        request: Pdu,
+        code: Code,
+        multicast: bool,
+    ) {
+        if let Some(mut response) = self.prepare(id, &request, false) {
+            let count = |n: Number| request.options().filter(|o| o.number == n).count();
+            let echo = |n: Number| {
+                // What OSCORE cannot make sense of is not shown to anybody (RFC 8613 §8.2).
+                let concerns = self.is_unknown_critical(n) || n.is_once_only() && count(n) > 1;
+                code == Code::BAD_OPTION && n != Number::OSCORE && concerns
+            };
+            error::fill(&mut response, &request, code, echo);
+            self.answer(now, id, &request, response, multicast);
+        }
+        self.recycle(request);
+    }
+
+    /// The handler is done with a request. A response without a code means that it will come
+    /// later, in a message of its own.
+    pub fn respond(&mut self, now: Instant, done: Request) {
+        let Request { session, request, response, multicast, delayed, .. } = done;
+        if let Some(waiting) = delayed {
+            self.free_async(waiting);
+        }
+        if !response.code().is_empty() {
+            self.answer(now, session, &request, response, multicast);
+        } else {
+            if delayed.is_none() {
+                self.acknowledge(now, session, &request);
+            }
+            self.recycle(response);
+        }
+        self.recycle(request);
+    }
+
+    /// Sends a response unless somebody does not want it; a confirmable request is acknowledged
+    /// in any case.
+    fn answer(&mut self, now: Instant, id: SessionId, request: &Pdu, response: Pdu, multicast: bool) {
+        if !response.code().is_response() {
+            crate::log!(WARN, "response with invalid code {} is not sent", response.code());
+            return self.recycle(response);
+        }
+        if is_suppressed(request, response.code(), multicast) {
+            self.acknowledge(now, id, request);
+            return self.recycle(response);
+        }
+        if let Err(e) = self.send(now, id, response) {
+            crate::log!(WARN, "response is not sent: {e}");
+        }
+    }
+
+    /// An empty acknowledgement, for a confirmable request (RFC 7252 §5.2.2).
+    fn acknowledge(&mut self, now: Instant, id: SessionId, request: &Pdu) {
+        if request.kind() == Type::Confirmable {
+            self.send_empty(now, id, Type::Acknowledgement, request.mid());
+        }
+    }
+
+    /// `/.well-known/core` (RFC 6690 §4), in blocks where it is long.
+    fn list_resources(&self, request: &Pdu, response: &mut Pdu) {
+        crate::log!(DEBUG, "call handler for pseudo resource '.well-known/core'");
+        let query = request.option(Number::URI_QUERY).map_or(&[][..], |o| o.value);
+        let text = self.resources.well_known(&Filter::new(query));
+        response.set_code(Code::CONTENT);
+        let format = response.add_option(Number::CONTENT_FORMAT, &[LINK_FORMAT]);
+        let added =
+            format.map_err(block::BodyError::from).and_then(|_| block::add_slice(request, response, &text));
+        if let Err(e) = added {
+            crate::log!(WARN, "cannot list the resources: {e}");
+            error::replace(response, request, e.response_code());
+        }
+    }
+
+    /// RFC 8768 §3: the node that stops a request says who it is, for the path to be traced.
+    fn end_of_hops(&self, id: SessionId, response: &mut Pdu) {
+        response.set_code(Code::HOP_LIMIT_REACHED);
+        let host = match self.sessions.get(id).map(|s| &s.path.local) {
+            Some(Address::Ip(local)) => local.ip().to_string(),
+            _ => String::new(),
+        };
+        let _ = response.add_option(Number::HOP_LIMIT, &[u8::MAX]);
+        let _ = response.set_payload(host.as_bytes());
+    }
+
+    /// A delay is over: the request is handed out again.
+    pub(super) fn async_due(&mut self, now: Instant, id: crate::protocol::asynchronous::AsyncId) {
+        let Some(waiting) = self.asyncs.get_mut(id) else { return };
+        waiting.deadline = None;
+        let (session, request) = (waiting.session, waiting.request.clone());
+        let Target::Resource(resource) = self.judge(&request) else {
+            // The resource is gone in the meantime.
+            self.free_async(id);
+            if let Some(mut response) = self.prepare(session, &request, true) {
+                error::fill(&mut response, &request, Code::NOT_FOUND, |_| false);
+                self.answer(now, session, &request, response, false);
+            }
+            return;
+        };
+        let Some(response) = self.prepare(session, &request, true) else { return };
+        let delayed = Some(id);
+        self.events.push_back(Event::Request(Request {
+            session,
+            resource,
+            request,
+            response,
+            multicast: false,
+            delayed,
+        }));
+    }
+
+    /// A message ID for the next message of a session.
+    pub fn new_mid(&mut self, id: SessionId) -> Option<Mid> {
+        self.sessions.get_mut(id).map(|s| s.new_mid())
+    }
+}
+
+/// Whether the client asked not to get a response of this class (RFC 7967 §2.1), or the request
+/// went to a group, where errors are not answered (RFC 7252 §8.2).
+fn is_suppressed(request: &Pdu, code: Code, multicast: bool) -> bool {
+    match request.option_uint(Number::NO_RESPONSE) {
+        Some(classes) => classes & (1 << (code.class() - 1)) != 0,
+        None => multicast && code.class() >= 4,
+    }
+}

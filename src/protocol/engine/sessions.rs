@@ -1,0 +1,130 @@
+//! Opening, holding, expiring and closing sessions.
+
+use super::{Engine, Event, Notice};
+use crate::message::Mid;
+use crate::protocol::event::NackReason;
+use crate::protocol::session::{Path, Role, Session, SessionId, State};
+use crate::protocol::time::Instant;
+
+/// Why a session could not be opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is one with the same ends.
+    #[error("a session with these addresses exists")]
+    Exists,
+}
+
+impl Engine {
+    /// Opens a session to a peer. The caller holds it; see [`Engine::release`].
+    pub fn open(&mut self, now: Instant, path: Path) -> Result<SessionId, OpenError> {
+        let mut session = self.new_session(now, path, Role::Client);
+        session.holds = 1;
+        let id = self.sessions.insert(session).ok_or(OpenError::Exists)?;
+        if let Some(s) = self.sessions.get(id) {
+            crate::log!(DEBUG, "***{s}: session connected");
+        }
+        Ok(id)
+    }
+
+    /// The session for a peer that sent something to an endpoint: the one there is, or a new one.
+    pub(super) fn accept(&mut self, now: Instant, path: &Path, mtu: u32) -> Option<SessionId> {
+        if let Some(id) = self.sessions.find(path) {
+            return Some(id);
+        }
+        self.make_room();
+        let mut session = self.new_session(now, path.clone(), Role::Server);
+        session.mtu = mtu;
+        let id = self.sessions.insert(session)?;
+        self.notice(id, Notice::Opened);
+        Some(id)
+    }
+
+    fn new_session(&mut self, now: Instant, path: Path, role: Role) -> Session {
+        let seed = u64::from((self.random)()) << 32 | u64::from((self.random)());
+        Session::new(path, role, self.config.mtu, self.config.max_token, now, seed)
+    }
+
+    /// Ends the session that was idle for longest if a new one would be one too many.
+    fn make_room(&mut self) {
+        let max = self.config.max_idle_sessions;
+        if max == 0 || self.sessions.server_count() < max {
+            return;
+        }
+        if let Some((id, _)) = self.sessions.least_recently_used().filter(|(_, s)| s.is_idle()) {
+            self.end(id);
+        }
+    }
+
+    /// Ends sessions that peers opened and that were idle for too long. Those that are due but
+    /// still needed go to the end of the line.
+    pub(super) fn expire_sessions(&mut self, now: Instant) {
+        while let Some((id, session)) = self.sessions.least_recently_used() {
+            if now < session.last_used + self.config.session_timeout {
+                break;
+            }
+            if session.is_idle() {
+                self.end(id);
+            } else {
+                self.sessions.touch(id, now);
+            }
+        }
+    }
+
+    /// The application holds the session: it does not expire until it is released.
+    pub fn hold(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.holds += 1;
+        }
+    }
+
+    /// The application lets go of the session once. A session that this side opened ends when
+    /// nobody holds it; one that a peer opened goes on until it is idle for long enough.
+    pub fn release(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.holds = session.holds.saturating_sub(1);
+        if session.holds == 0 && session.role == Role::Client {
+            self.end(id);
+        } else {
+            self.sessions.touch(id, now);
+        }
+    }
+
+    /// Ends a session: what waits in it is dropped, and [`Notice::Ended`] is its last event.
+    pub fn end(&mut self, id: SessionId) {
+        self.drop_messages(id, None);
+        for waiting in self.asyncs.of_session(id) {
+            self.free_async(waiting);
+        }
+        if self.sessions.remove(id).is_some() {
+            self.notice(id, Notice::Ended);
+        }
+    }
+
+    /// The session is of no use any more: what waits in it is not delivered, for this reason.
+    pub fn disconnect(&mut self, id: SessionId, reason: NackReason) {
+        self.drop_messages(id, Some(reason));
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.state = State::Closed;
+        }
+    }
+
+    /// Takes all messages that wait in a session out of it, and says so if there is a reason.
+    fn drop_messages(&mut self, id: SessionId, reason: Option<NackReason>) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let mids: Vec<Mid> = session.outstanding.drain(..).collect();
+        let waiting = core::mem::take(session.waiting_mut());
+        let mut dropped = Vec::with_capacity(mids.len() + waiting.len());
+        for mid in mids {
+            if let Some(out) = self.outstanding.remove(&(id, mid)) {
+                self.deadlines.cancel(out.deadline);
+                dropped.push(out.pdu);
+            }
+        }
+        dropped.extend(waiting);
+        let Some(reason) = reason else { return };
+        for sent in dropped {
+            let mid = sent.mid();
+            self.events.push_back(Event::Nack { session: id, sent: Some(sent), reason, mid });
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the state machines hand out: bytes to transmit and events to deliver.
+
+use super::asynchronous::AsyncId;
+use super::resource::ResourceId;
+use super::session::{Path, SessionId};
+use crate::message::{Mid, Pdu};
+
+/// Why a message that was sent will get no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NackReason {
+    /// No acknowledgement after MAX_RETRANSMIT retransmissions.
+    TooManyRetries,
+    /// The session ended first.
+    NotDeliverable,
+    /// The peer answered with a Reset.
+    Reset,
+    /// The network says that nobody listens.
+    Unreachable,
+}
+
+/// Something happened to a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// A peer opened it.
+    Opened,
+    /// It ends now; nothing more will come from it.
+    Ended,
+    /// A message came that is none.
+    BadPacket,
+    /// A confirmable message was sent again.
+    Retransmitted,
+}
+
+/// A request to be handled, and the response that the handler fills in.
+#[derive(Debug)]
+pub struct Request {
+    /// Who asks.
+    pub session: SessionId,
+    /// For what.
+    pub resource: ResourceId,
+    /// The request.
+    pub request: Pdu,
+    /// The response, with type, message ID and token set and code 0.00.
+    pub response: Pdu,
+    /// It came to a multicast group.
+    pub multicast: bool,
+    /// It is handed out again after a delay that the application asked for.
+    pub delayed: Option<AsyncId>,
+}
+
+/// Something for the application.
+#[derive(Debug)]
+pub enum Event {
+    /// A request; give it back through [`super::Engine::respond`].
+    Request(Request),
+    /// A response; say through [`super::Engine::response_done`] whether it was accepted.
+    Response {
+        /// Whose.
+        session: SessionId,
+        /// The request, if the response came in its acknowledgement.
+        sent: Option<Pdu>,
+        /// The response.
+        received: Pdu,
+    },
+    /// A message was not delivered.
+    Nack {
+        /// Whose.
+        session: SessionId,
+        /// The message, where it was still kept.
+        sent: Option<Pdu>,
+        /// Why.
+        reason: NackReason,
+        /// Its message ID.
+        mid: Mid,
+    },
+    /// An empty confirmable message came and was answered (RFC 7252 §4.3).
+    Ping {
+        /// Whose.
+        session: SessionId,
+        /// The message.
+        received: Pdu,
+    },
+    /// Something happened to the session.
+    Notice {
+        /// Which.
+        session: SessionId,
+        /// What.
+        notice: Notice,
+    },
+}
+
+/// A datagram to be sent; its bytes are in the queue it came from.
+#[must_use]
+#[derive(Debug)]
+pub struct Transmit<'a> {
+    /// From where to where.
+    pub path: &'a Path,
+    /// For whom.
+    pub session: SessionId,
+    /// What.
+    pub bytes: &'a [u8],
+}
+
+/// Datagrams that wait to be sent, bytes side by side in one arena.
+#[derive(Debug, Default)]
+pub struct Transmits {
+    arena: Vec<u8>,
+    items: Vec<(SessionId, Path, usize)>,
+}
+
+impl Transmits {
+    /// Queues a datagram.
+    pub(super) fn push(&mut self, session: SessionId, path: &Path, bytes: &[u8]) {
+        self.arena.extend_from_slice(bytes);
+        self.items.push((session, path.clone(), self.arena.len()));
+    }
+
+    /// The datagrams, in the order in which they were queued.
+    pub fn iter(&self) -> impl Iterator<Item = Transmit<'_>> {
+        let starts = core::iter::once(0).chain(self.items.iter().map(|(_, _, end)| *end));
+        self.items.iter().zip(starts).filter_map(|((session, path, end), start)| {
+            Some(Transmit { path, session: *session, bytes: self.arena.get(start..*end)? })
+        })
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Forgets them, keeping the memory.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.items.clear();
+    }
+}

@@ -1,0 +1,120 @@
+//! Which responses a client waits for, by token (RFC 7252 §5.3).
+//!
+//! A response whose token is not here answers nothing that was asked: it is rejected. An entry
+//! ends with its response; one that observes or went to a group stays (RFC 7641 §3.2, RFC 7252
+//! §8.2). Requests that are never answered are forgotten after EXCHANGE_LIFETIME, but only when
+//! there are many: a server may take its time.
+
+use super::time::Instant;
+use crate::message::Token;
+use core::time::Duration;
+use hashbrown::HashMap;
+
+/// How many entries a session keeps before it looks for those that are out of date.
+const SWEEP_AT: usize = 1024;
+
+#[derive(Debug)]
+struct Exchange {
+    /// Requests sent with this token and not yet answered.
+    pending: u32,
+    /// More than one response may come.
+    lasting: bool,
+    since: Instant,
+}
+
+/// The requests of one session.
+#[derive(Debug, Default)]
+pub struct Exchanges(Option<Box<Table>>);
+
+#[derive(Debug)]
+struct Table {
+    by_token: HashMap<Token, Exchange>,
+    sweep_at: usize,
+}
+
+impl Exchanges {
+    /// A request was sent. `lasting` if more than one response may come.
+    pub fn begin(&mut self, now: Instant, token: &[u8], lasting: bool, lifetime: Duration) {
+        let table =
+            self.0.get_or_insert_with(|| Box::new(Table { by_token: HashMap::new(), sweep_at: SWEEP_AT }));
+        if table.by_token.len() >= table.sweep_at {
+            table.by_token.retain(|_, e| e.lasting || now - e.since < lifetime);
+            table.sweep_at = SWEEP_AT.max(table.by_token.len() * 2);
+        }
+        let entry =
+            table.by_token.entry(Token::new(token)).or_insert(Exchange { pending: 0, lasting, since: now });
+        entry.pending += 1;
+        entry.lasting |= lasting;
+        entry.since = now;
+    }
+
+    /// A response came. `false` if nobody asked; `last` ends a lasting exchange too.
+    pub fn answer(&mut self, token: &[u8], last: bool) -> bool {
+        let Some(table) = &mut self.0 else { return false };
+        let token = Token::new(token);
+        let Some(entry) = table.by_token.get_mut(&token) else { return false };
+        if entry.lasting && !last {
+            return true;
+        }
+        entry.pending = entry.pending.saturating_sub(1);
+        if entry.pending == 0 || entry.lasting {
+            table.by_token.remove(&token);
+        }
+        true
+    }
+
+    /// Whether a response with this token is waited for.
+    pub fn expects(&self, token: &[u8]) -> bool {
+        self.0.as_ref().is_some_and(|t| t.by_token.contains_key(&Token::new(token)))
+    }
+
+    /// A request will not be answered: it could not be delivered.
+    pub fn abandon(&mut self, token: &[u8]) {
+        self.answer(token, true);
+    }
+
+    /// How many tokens are waited for.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |t| t.by_token.len())
+    }
+
+    /// Whether nothing is waited for.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFETIME: Duration = Duration::from_secs(247);
+
+    #[test]
+    fn each_request_takes_one_response() {
+        let mut x = Exchanges::default();
+        assert!(!x.answer(b"t", false));
+        x.begin(Instant(0), b"t", false, LIFETIME);
+        x.begin(Instant(0), b"t", false, LIFETIME);
+        assert!(x.answer(b"t", false) && x.answer(b"t", false));
+        assert!(!x.answer(b"t", false));
+    }
+
+    #[test]
+    fn a_lasting_exchange_takes_responses_until_the_last() {
+        let mut x = Exchanges::default();
+        x.begin(Instant(0), b"t", true, LIFETIME);
+        assert!(x.answer(b"t", false) && x.answer(b"t", false));
+        assert!(x.answer(b"t", true));
+        assert!(!x.answer(b"t", false));
+    }
+
+    #[test]
+    fn requests_that_are_never_answered_do_not_pile_up() {
+        let mut x = Exchanges::default();
+        for n in 0..100_000u64 {
+            x.begin(Instant(n * 1000), &n.to_be_bytes(), false, LIFETIME);
+        }
+        assert!(x.len() <= 2 * SWEEP_AT);
+    }
+}

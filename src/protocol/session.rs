@@ -1,0 +1,434 @@
+//! Sessions: who talks to whom, with which parameters; found by id or by addresses.
+//!
+//! The table also keeps the sessions that a server was given by its peers in the order of their
+//! last use, so that expiry and eviction look at the oldest only.
+
+use super::exchange::Exchanges;
+use super::params::Params;
+use super::time::Instant;
+use crate::address::Address;
+use crate::message::{Mid, Pdu, Token};
+use core::fmt;
+use core::hash::{BuildHasher, Hash};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use slab::Slab;
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+
+/// Names a session. It goes stale when the session ends; a later session never has the same one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SessionId {
+    index: u32,
+    generation: u32,
+}
+
+impl SessionId {
+    /// The place in the table; used again after the session ends.
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn for_test(index: u32) -> Self {
+        SessionId { index, generation: 0 }
+    }
+}
+
+/// Names a socket of the driver.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SocketId(pub u32);
+
+/// The transport below a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    /// CoAP over UDP (RFC 7252).
+    Udp,
+}
+
+/// Who opened the session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// This side; the session has a socket of its own.
+    Client,
+    /// The peer, by sending to an endpoint.
+    Server,
+}
+
+/// How far the session is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Nothing can be sent.
+    Closed,
+    /// Messages flow.
+    Established,
+}
+
+/// The ends of a session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Path {
+    /// The socket it uses.
+    pub socket: SocketId,
+    /// The address on this side.
+    pub local: Address,
+    /// The address of the peer.
+    pub remote: Address,
+    /// The interface that the peer's messages come in on; 0 if not known.
+    pub ifindex: u32,
+}
+
+impl Hash for Path {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        // The interface does not tell sessions apart.
+        (self.socket, &self.local, &self.remote).hash(state);
+    }
+}
+
+impl Path {
+    fn same_ends(&self, other: &Path) -> bool {
+        self.socket == other.socket && self.remote == other.remote && self.local == other.local
+    }
+}
+
+const NOBODY: u32 = u32::MAX;
+
+/// One session.
+#[derive(Debug)]
+pub struct Session {
+    /// Its ends.
+    pub path: Path,
+    /// Who opened it.
+    pub role: Role,
+    /// What carries it.
+    pub transport: Transport,
+    /// How far it is.
+    pub state: State,
+    /// The most bytes of one message, header included.
+    pub mtu: u32,
+    /// The longest token accepted, in bytes.
+    pub max_token: u32,
+    /// When a message last went in or out.
+    pub last_used: Instant,
+    /// Confirmable messages sent and not yet answered (RFC 7252 §4.7 limits them to NSTART).
+    pub outstanding: SmallVec<[Mid; 4]>,
+    /// Requests sent, by token.
+    pub exchanges: Exchanges,
+    /// When a Reset last went out in answer to an empty message.
+    pub last_reset: Option<Instant>,
+    /// Delayed responses that the application has announced and not yet given.
+    pub asyncs: u32,
+    /// While not zero the application holds the session, and it does not expire.
+    pub holds: u32,
+    params: Option<Box<Params>>,
+    /// Confirmable messages that wait for one of the outstanding ones to end.
+    waiting: Option<Box<VecDeque<Pdu>>>,
+    next_mid: Mid,
+    next_token: u64,
+    generation: u32,
+    older: u32,
+    newer: u32,
+}
+
+impl Session {
+    /// A session in use from `now` on; `seed` makes its message IDs and tokens hard to guess.
+    pub fn new(path: Path, role: Role, mtu: u32, max_token: u32, now: Instant, seed: u64) -> Self {
+        Session {
+            path,
+            role,
+            transport: Transport::Udp,
+            state: State::Established,
+            mtu,
+            max_token,
+            last_used: now,
+            outstanding: SmallVec::new(),
+            exchanges: Exchanges::default(),
+            last_reset: None,
+            asyncs: 0,
+            holds: 0,
+            params: None,
+            waiting: None,
+            next_mid: Mid(seed as u16),
+            next_token: seed >> 16,
+            generation: 0,
+            older: NOBODY,
+            newer: NOBODY,
+        }
+    }
+
+    /// Its transmission parameters.
+    pub fn params(&self) -> &Params {
+        self.params.as_deref().unwrap_or(&Params::DEFAULT)
+    }
+
+    /// The same, to be changed.
+    pub fn params_mut(&mut self) -> &mut Params {
+        self.params.get_or_insert_with(|| Box::new(Params::DEFAULT))
+    }
+
+    /// A message ID that this session has not used for the last 65,535 messages.
+    pub fn new_mid(&mut self) -> Mid {
+        self.next_mid = self.next_mid.next();
+        self.next_mid
+    }
+
+    /// A token that this session has not used before.
+    pub fn new_token(&mut self) -> Token {
+        self.next_token = self.next_token.wrapping_add(1);
+        Token::new(&crate::message::option::encode_uint(self.next_token))
+    }
+
+    /// Makes the next token the one after `start`, taken as a number.
+    pub fn init_token(&mut self, start: u64) {
+        self.next_token = start;
+    }
+
+    /// The most bytes that token, options and payload of a message may take.
+    pub fn max_pdu_size(&self) -> usize {
+        // The four bytes of the UDP header (RFC 7252 §3) are part of the datagram.
+        (self.mtu as usize).saturating_sub(4)
+    }
+
+    /// The messages that wait for NSTART to let them go.
+    pub fn waiting_mut(&mut self) -> &mut VecDeque<Pdu> {
+        self.waiting.get_or_insert_default()
+    }
+
+    /// How many of them there are.
+    pub fn waiting_len(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |w| w.len())
+    }
+
+    /// Whether it may be closed without anybody missing it.
+    pub fn is_idle(&self) -> bool {
+        self.holds == 0 && self.asyncs == 0 && self.outstanding.is_empty() && self.waiting_len() == 0
+    }
+}
+
+/// Both ends and the transport, as log lines begin.
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} <-> {}", self.path.local, self.path.remote)?;
+        if self.path.ifindex != 0 {
+            write!(f, " (if{})", self.path.ifindex)?;
+        }
+        write!(f, " {} ", self.transport)
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Transport::Udp => "UDP ",
+        })
+    }
+}
+
+/// All sessions of a context.
+#[derive(Debug)]
+pub struct Sessions {
+    slab: Slab<Session>,
+    by_ends: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    generation: u32,
+    oldest: u32,
+    newest: u32,
+    server_count: usize,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Sessions {
+            slab: Slab::new(),
+            by_ends: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            generation: 0,
+            oldest: NOBODY,
+            newest: NOBODY,
+            server_count: 0,
+        }
+    }
+}
+
+impl Sessions {
+    /// Takes a session in. `None` if there is one with the same ends.
+    pub fn insert(&mut self, mut session: Session) -> Option<SessionId> {
+        if self.find(&session.path).is_some() {
+            return None;
+        }
+        self.generation = self.generation.wrapping_add(1);
+        session.generation = self.generation;
+        let hash = self.hasher.hash_one(&session.path);
+        let role = session.role;
+        let index = self.slab.insert(session) as u32;
+        let (slab, hasher) = (&self.slab, &self.hasher);
+        self.by_ends
+            .insert_unique(hash, index, |i| slab.get(*i as usize).map_or(0, |s| hasher.hash_one(&s.path)));
+        if role == Role::Server {
+            self.server_count += 1;
+            self.link_newest(index);
+        }
+        Some(SessionId { index, generation: self.generation })
+    }
+
+    /// The session with these ends.
+    pub fn find(&self, path: &Path) -> Option<SessionId> {
+        let hash = self.hasher.hash_one(path);
+        let index = *self
+            .by_ends
+            .find(hash, |i| self.slab.get(*i as usize).is_some_and(|s| s.path.same_ends(path)))?;
+        self.id_at(index)
+    }
+
+    /// The session, unless it has ended.
+    pub fn get(&self, id: SessionId) -> Option<&Session> {
+        self.slab.get(id.index()).filter(|s| s.generation == id.generation)
+    }
+
+    /// The same, to be changed. Its path must stay: use [`Sessions::set_path`].
+    pub fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.slab.get_mut(id.index()).filter(|s| s.generation == id.generation)
+    }
+
+    /// Ends a session and hands it back.
+    pub fn remove(&mut self, id: SessionId) -> Option<Session> {
+        self.get(id)?;
+        self.forget_ends(id);
+        self.unlink(id.index);
+        let session = self.slab.try_remove(id.index())?;
+        if session.role == Role::Server {
+            self.server_count -= 1;
+        }
+        Some(session)
+    }
+
+    /// Marks a session as used.
+    pub fn touch(&mut self, id: SessionId, now: Instant) {
+        if let Some(session) = self.get_mut(id) {
+            session.last_used = now;
+            if session.role == Role::Server && self.newest != id.index {
+                self.unlink(id.index);
+                self.link_newest(id.index);
+            }
+        }
+    }
+
+    /// The session of a server that was not used for longest.
+    pub fn least_recently_used(&self) -> Option<(SessionId, &Session)> {
+        let id = self.id_at(self.oldest)?;
+        Some((id, self.get(id)?))
+    }
+
+    /// How many sessions servers were given by their peers.
+    pub fn server_count(&self) -> usize {
+        self.server_count
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.slab.is_empty()
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
+        self.slab.iter().map(|(index, s)| (SessionId { index: index as u32, generation: s.generation }, s))
+    }
+
+    fn id_at(&self, index: u32) -> Option<SessionId> {
+        let session = self.slab.get(index as usize)?;
+        Some(SessionId { index, generation: session.generation })
+    }
+
+    fn forget_ends(&mut self, id: SessionId) {
+        if let Some(session) = self.get(id) {
+            let hash = self.hasher.hash_one(&session.path);
+            if let Ok(found) = self.by_ends.find_entry(hash, |i| *i == id.index) {
+                found.remove();
+            }
+        }
+    }
+
+    fn link_newest(&mut self, index: u32) {
+        let before = self.newest;
+        if let Some(s) = self.slab.get_mut(index as usize) {
+            (s.older, s.newer) = (before, NOBODY);
+        }
+        match self.slab.get_mut(before as usize) {
+            Some(s) => s.newer = index,
+            None => self.oldest = index,
+        }
+        self.newest = index;
+    }
+
+    fn unlink(&mut self, index: u32) {
+        let Some(s) = self.slab.get_mut(index as usize) else { return };
+        if s.role != Role::Server {
+            return;
+        }
+        let (older, newer) = (s.older, s.newer);
+        (s.older, s.newer) = (NOBODY, NOBODY);
+        match self.slab.get_mut(older as usize) {
+            Some(s) => s.newer = newer,
+            None => self.oldest = newer,
+        }
+        match self.slab.get_mut(newer as usize) {
+            Some(s) => s.older = older,
+            None => self.newest = older,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(port: u16) -> Path {
+        let address = |port| Address::Ip(([127, 0, 0, 1], port).into());
+        Path { socket: SocketId(0), local: address(5683), remote: address(port), ifindex: 0 }
+    }
+
+    fn session(port: u16) -> Session {
+        Session::new(path(port), Role::Server, 1152, 8, Instant(0), 0)
+    }
+
+    #[test]
+    fn a_session_is_found_by_its_ends_and_only_once() {
+        let mut t = Sessions::default();
+        let a = t.insert(session(1)).unwrap();
+        assert_eq!(t.insert(session(1)), None);
+        assert_eq!(t.find(&path(1)), Some(a));
+        assert_eq!(t.find(&path(2)), None);
+        t.remove(a);
+        assert_eq!(t.find(&path(1)), None);
+    }
+
+    #[test]
+    fn the_id_of_a_session_that_ended_is_stale_for_ever() {
+        let mut t = Sessions::default();
+        let a = t.insert(session(1)).unwrap();
+        t.remove(a).unwrap();
+        let b = t.insert(session(1)).unwrap();
+        assert_eq!(a.index(), b.index());
+        assert!(t.get(a).is_none() && t.remove(a).is_none());
+        assert!(t.get(b).is_some());
+    }
+
+    #[test]
+    fn the_least_recently_used_session_comes_first() {
+        let mut t = Sessions::default();
+        let ids: Vec<_> = (1..=4).map(|p| t.insert(session(p)).unwrap()).collect();
+        t.touch(ids[0], Instant(5));
+        t.remove(ids[1]);
+        assert_eq!(t.least_recently_used().unwrap().0, ids[2]);
+        t.touch(ids[2], Instant(6));
+        assert_eq!(t.least_recently_used().unwrap().0, ids[3]);
+        for id in [ids[3], ids[0], ids[2]] {
+            assert_eq!(t.least_recently_used().unwrap().0, id);
+            t.remove(id);
+        }
+        assert!(t.least_recently_used().is_none());
+    }
+}
