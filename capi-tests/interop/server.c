@@ -1,0 +1,249 @@
+/*
+ * A server for peers that were not written for this library.
+ *
+ *   server ADDRESS PORT [max-idle N] [timeout SECONDS] [log LEVEL]
+ *
+ * /hello     GET the stored text, PUT stores, DELETE empties
+ * /echo      POST answers the payload, with its Content-Format
+ * /separate  GET answers after 300 ms, or after ?MILLISECONDS: an empty ACK comes first
+ * /large     GET 1,000 bytes
+ * /count     GET how often PUT came; PUT counts and answers nothing but 2.04: a duplicate must not count
+ * /sessions  GET how many sessions the server has
+ *
+ * Ends with 0 at SIGINT or SIGTERM, everything freed.
+ */
+#include <coap3/coap.h>
+#include <errno.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static volatile sig_atomic_t stopped;
+static uint8_t stored[1024] = "hello";
+static size_t stored_length = 5;
+static unsigned put_count;
+static long session_count;
+
+static void
+on_signal(int signal_number) {
+  (void)signal_number;
+  stopped = 1;
+}
+
+static int
+on_event(coap_session_t *session, const coap_event_t event) {
+  (void)session;
+  if (event == COAP_EVENT_SERVER_SESSION_NEW)
+    session_count++;
+  if (event == COAP_EVENT_SERVER_SESSION_DEL)
+    session_count--;
+  return 0;
+}
+
+static void
+add_format(coap_pdu_t *response, unsigned format) {
+  uint8_t value[4];
+
+  coap_add_option(response, COAP_OPTION_CONTENT_FORMAT, coap_encode_var_safe(value, sizeof(value), format), value);
+}
+
+static void
+answer_text(coap_pdu_t *response, const char *text) {
+  coap_pdu_set_code(response, COAP_RESPONSE_CODE_CONTENT);
+  add_format(response, COAP_MEDIATYPE_TEXT_PLAIN);
+  coap_add_data(response, strlen(text), (const uint8_t *)text);
+}
+
+static void
+get_hello(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
+          coap_pdu_t *response) {
+  (void)resource, (void)session, (void)request, (void)query;
+  coap_pdu_set_code(response, COAP_RESPONSE_CODE_CONTENT);
+  add_format(response, COAP_MEDIATYPE_TEXT_PLAIN);
+  coap_add_data(response, stored_length, stored);
+}
+
+static void
+put_hello(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
+          coap_pdu_t *response) {
+  size_t length = 0;
+  const uint8_t *data = NULL;
+
+  (void)resource, (void)session, (void)query;
+  coap_get_data(request, &length, &data);
+  if (length > sizeof(stored)) {
+    coap_pdu_set_code(response, COAP_RESPONSE_CODE_REQUEST_TOO_LARGE);
+    return;
+  }
+  if (length)
+    memcpy(stored, data, length);
+  stored_length = length;
+  coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
+}
+
+static void
+delete_hello(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
+             coap_pdu_t *response) {
+  (void)resource, (void)session, (void)request, (void)query;
+  stored_length = 0;
+  coap_pdu_set_code(response, COAP_RESPONSE_CODE_DELETED);
+}
+
+static void
+post_echo(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
+          coap_pdu_t *response) {
+  size_t length = 0;
+  const uint8_t *data = NULL;
+  coap_opt_iterator_t iterator;
+  coap_opt_t *format = coap_check_option(request, COAP_OPTION_CONTENT_FORMAT, &iterator);
+
+  (void)resource, (void)session, (void)query;
+  coap_get_data(request, &length, &data);
+  coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
+  if (format)
+    add_format(response, coap_decode_var_bytes(coap_opt_value(format), coap_opt_length(format)));
+  if (length)
+    coap_add_data(response, length, data);
+}
+
+static void
+get_separate(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
+             coap_pdu_t *response) {
+  coap_async_t *async = coap_find_async(session, coap_pdu_get_token(request));
+  unsigned long delay_ms = 300;
+
+  (void)resource;
+  if (async) {
+    answer_text(response, "separate"); /* the library lets go of `async` when this returns */
+    return;
+  }
+  if (query && query->length && query->length < 9) {
+    char digits[9] = {0};
+
+    memcpy(digits, query->s, query->length);
+    delay_ms = strtoul(digits, NULL, 10);
+  }
+  if (!coap_register_async(session, request, delay_ms * COAP_TICKS_PER_SECOND / 1000))
+    coap_pdu_set_code(response, COAP_RESPONSE_CODE_SERVICE_UNAVAILABLE);
+}
+
+static void
+get_large(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
+          coap_pdu_t *response) {
+  uint8_t text[1000];
+
+  (void)resource, (void)session, (void)request, (void)query;
+  for (size_t i = 0; i < sizeof(text); i++)
+    text[i] = (uint8_t)('a' + i % 26);
+  coap_pdu_set_code(response, COAP_RESPONSE_CODE_CONTENT);
+  add_format(response, COAP_MEDIATYPE_TEXT_PLAIN);
+  coap_add_data(response, sizeof(text), text);
+}
+
+static void
+get_count(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
+          coap_pdu_t *response) {
+  char text[16];
+
+  (void)resource, (void)session, (void)request, (void)query;
+  snprintf(text, sizeof(text), "%u", put_count);
+  answer_text(response, text);
+}
+
+static void
+put_count_up(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
+             coap_pdu_t *response) {
+  (void)resource, (void)session, (void)request, (void)query;
+  put_count++;
+  coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
+}
+
+static void
+get_sessions(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
+             coap_pdu_t *response) {
+  char text[24];
+
+  (void)resource, (void)session, (void)request, (void)query;
+  snprintf(text, sizeof(text), "%ld", session_count);
+  answer_text(response, text);
+}
+
+static void
+add_resource(coap_context_t *context, const char *path, coap_method_handler_t get, coap_method_handler_t post,
+             coap_method_handler_t put, coap_method_handler_t delete) {
+  coap_resource_t *resource = coap_resource_init(coap_make_str_const(path), 0);
+
+  if (!resource) {
+    fprintf(stderr, "no resource %s\n", path);
+    exit(2);
+  }
+  if (get)
+    coap_register_request_handler(resource, COAP_REQUEST_GET, get);
+  if (post)
+    coap_register_request_handler(resource, COAP_REQUEST_POST, post);
+  if (put)
+    coap_register_request_handler(resource, COAP_REQUEST_PUT, put);
+  if (delete)
+    coap_register_request_handler(resource, COAP_REQUEST_DELETE, delete);
+  coap_add_attr(resource, coap_make_str_const("rt"), coap_make_str_const("\"interop\""), 0);
+  coap_add_resource(context, resource);
+}
+
+/* An endpoint on a numeric address. */
+static int
+listen_on(coap_context_t *context, const char *address, uint16_t port) {
+  coap_str_const_t host = {strlen(address), (const uint8_t *)address};
+  coap_addr_info_t *found =
+      coap_resolve_address_info(&host, port, 0, 0, 0, AI_NUMERICHOST, 1 << COAP_URI_SCHEME_COAP, COAP_RESOLVE_TYPE_LOCAL);
+  int listening = found && coap_new_endpoint(context, &found->addr, COAP_PROTO_UDP);
+
+  coap_free_address_info(found);
+  return listening;
+}
+
+int
+main(int argc, char **argv) {
+  coap_context_t *context;
+  struct sigaction stop = {.sa_handler = on_signal};
+
+  if (argc < 3 || argc % 2 == 0) {
+    fprintf(stderr, "usage: %s ADDRESS PORT [max-idle N] [timeout SECONDS] [log LEVEL]\n", argv[0]);
+    return 2;
+  }
+  sigaction(SIGINT, &stop, NULL);
+  sigaction(SIGTERM, &stop, NULL);
+  coap_startup();
+  coap_set_log_level(COAP_LOG_EMERG);
+  context = coap_new_context(NULL);
+  if (!context)
+    return 2;
+  for (int i = 3; i + 1 < argc; i += 2) {
+    unsigned value = (unsigned)strtoul(argv[i + 1], NULL, 10);
+
+    if (!strcmp(argv[i], "max-idle"))
+      coap_context_set_max_idle_sessions(context, value);
+    else if (!strcmp(argv[i], "timeout"))
+      coap_context_set_session_timeout(context, value);
+    else if (!strcmp(argv[i], "log"))
+      coap_set_log_level((coap_log_t)value);
+  }
+  coap_register_event_handler(context, on_event);
+  add_resource(context, "hello", get_hello, NULL, put_hello, delete_hello);
+  add_resource(context, "echo", NULL, post_echo, NULL, NULL);
+  add_resource(context, "separate", get_separate, NULL, NULL, NULL);
+  add_resource(context, "large", get_large, NULL, NULL, NULL);
+  add_resource(context, "count", get_count, NULL, put_count_up, NULL);
+  add_resource(context, "sessions", get_sessions, NULL, NULL, NULL);
+  if (!listen_on(context, argv[1], (uint16_t)strtoul(argv[2], NULL, 10))) {
+    fprintf(stderr, "cannot listen on %s\n", argv[1]);
+    coap_free_context(context);
+    return 2;
+  }
+  while (!stopped && (coap_io_process(context, 1000) >= 0 || errno == EINTR))
+    continue;
+  coap_free_context(context);
+  coap_cleanup();
+  return 0;
+}
