@@ -11,6 +11,7 @@
 
 pub mod address;
 pub mod capi;
+pub mod clock;
 pub mod driver;
 pub mod log;
 #[forbid(unsafe_code)]
@@ -18,3 +19,5 @@ pub mod message;
 pub mod net;
 #[forbid(unsafe_code)]
 pub mod protocol;
+pub mod random;
+pub mod variant;

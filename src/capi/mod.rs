@@ -6,7 +6,13 @@
 //! [`ffi::ffi_or`]), NULL is turned away with `?`, and `unsafe` is used for the caller's pointers
 //! alone.
 
+pub mod address;
 pub mod debug;
 pub(crate) mod ffi;
+pub mod libcoap;
+pub mod mem;
 pub mod pdu;
+pub mod prng;
+pub mod supported;
+pub mod time;
 pub mod types;

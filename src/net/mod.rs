@@ -6,8 +6,9 @@
 mod batch;
 mod interface;
 pub mod poller;
+pub mod resolve;
 pub(crate) mod sockaddr;
 pub mod udp;
 
 pub use batch::{Outcome, Received, RecvBatch, SendBatch, Source};
-pub use interface::is_directed_broadcast;
+pub use interface::{is_broadcast, is_group};

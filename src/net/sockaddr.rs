@@ -38,7 +38,8 @@ pub(crate) unsafe fn from_system(sa: *const libc::sockaddr, len: usize) -> Optio
             let sin6 = unsafe { &*sa.cast::<libc::sockaddr_in6>() };
             let ip = Ipv6Addr::from(sin6.sin6_addr.s6_addr);
             let port = u16::from_be(sin6.sin6_port);
-            Some(Address::Ip(SocketAddrV6::new(ip, port, sin6.sin6_flowinfo, sin6.sin6_scope_id).into()))
+            // The flow label is no part of who somebody is, and addresses are compared.
+            Some(Address::Ip(SocketAddrV6::new(ip, port, 0, sin6.sin6_scope_id).into()))
         }
         libc::AF_UNIX => {
             let at = offset_of!(libc::sockaddr_un, sun_path);

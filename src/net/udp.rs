@@ -2,8 +2,8 @@
 
 use crate::address::Address;
 use crate::net::batch::{Outcome, RecvBatch, SendBatch, Source};
+use crate::net::interface;
 use crate::net::sockaddr::{from_system, to_system};
-use crate::net::{interface, is_directed_broadcast};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -48,9 +48,7 @@ impl UdpSocket {
     pub fn open(local: Option<&Address>, remote: &Address) -> io::Result<UdpSocket> {
         let socket = new_socket(remote)?;
         ask_for_destination(&socket, remote)?;
-        if let Address::Ip(SocketAddr::V4(v4)) = remote
-            && (remote.is_limited_broadcast() || is_directed_broadcast(*v4.ip()))
-        {
+        if interface::is_broadcast(remote) {
             socket.set_broadcast(true)?;
         }
         let any = match remote {

@@ -1,0 +1,50 @@
+//! What this build of the library can do. The functions of `coap_supported.h` answer from here, and
+//! `coap_defines.h` says the same.
+
+/// The name of the variant, as in `libcoap-3-notls`.
+pub const NAME: &str = "notls";
+
+/// DTLS.
+pub const DTLS: bool = false;
+/// DTLS connection identifiers (RFC 9146).
+pub const DTLS_CID: bool = false;
+/// Pre-shared keys.
+pub const PSK: bool = false;
+/// Certificates.
+pub const PKI: bool = false;
+/// Keys kept in PKCS #11 tokens.
+pub const PKCS11: bool = false;
+/// Raw public keys.
+pub const RPK: bool = false;
+/// CoAP over TCP (RFC 8323).
+pub const TCP: bool = false;
+/// CoAP over TLS.
+pub const TLS: bool = false;
+/// CoAP over WebSockets.
+pub const WS: bool = false;
+/// CoAP over secure WebSockets.
+pub const WSS: bool = false;
+/// Unix domain sockets.
+pub const AF_UNIX: bool = false;
+/// IPv4.
+pub const IPV4: bool = true;
+/// IPv6.
+pub const IPV6: bool = true;
+/// Waiting with epoll.
+pub const EPOLL: bool = true;
+/// Functions may be called from any thread.
+pub const THREAD_SAFE: bool = true;
+/// The client role.
+pub const CLIENT: bool = true;
+/// The server role.
+pub const SERVER: bool = true;
+/// Delayed responses.
+pub const ASYNC: bool = true;
+/// The proxy role.
+pub const PROXY: bool = false;
+/// Observers that survive a restart.
+pub const OBSERVE_PERSIST: bool = false;
+/// OSCORE (RFC 8613).
+pub const OSCORE: bool = false;
+/// Q-Block (RFC 9177).
+pub const Q_BLOCK: bool = false;
