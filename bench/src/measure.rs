@@ -28,6 +28,8 @@ pub(crate) struct Throughput {
 pub(crate) struct NewSessions {
     pub(crate) existing: u32,
     pub(crate) rate: f64,
+    /// CPU seconds of the server for each 1,000 of them.
+    pub(crate) cpu: f64,
 }
 
 /// What sessions cost.
@@ -96,25 +98,26 @@ pub(crate) fn sessions(subject: &Subject, core: Option<usize>, patience: Duratio
     let memory = server.memory()?;
     let mut existing = 0;
     let mut new = Vec::new();
-    let mut add = |most: u32, time: Duration, existing: &mut u32, server: &mut Server| -> io::Result<f64> {
-        let plan = Plan { first: 1 + *existing, peers: most, requests: most, time };
+    let mut add = |most: u32, time: Duration, server: &mut Server| -> io::Result<NewSessions> {
+        let before = server.cpu_seconds()?;
+        let plan = Plan { first: 1 + existing, peers: most, requests: most, time };
         let outcome = checked(load.run(plan)?, subject, server)?;
-        *existing += outcome.sent;
-        Ok(outcome.rate())
+        let cpu = (server.cpu_seconds()? - before) * 1000.0 / f64::from(outcome.answered);
+        let added = NewSessions { existing, rate: outcome.rate(), cpu };
+        existing += outcome.sent;
+        Ok(added)
     };
     let second = Duration::from_secs(1);
-    let rate = add(FRESH, second, &mut existing, &mut server)?;
-    new.push(NewSessions { existing: 0, rate });
+    new.push(add(FRESH, second, &mut server)?);
+    let mut filled = FRESH;
     for goal in EXISTING {
-        if goal > existing {
-            add(goal - existing, patience, &mut existing, &mut server)?;
-        }
-        let before = existing;
-        let rate = add(FRESH, second, &mut existing, &mut server)?;
-        new.push(NewSessions { existing: before, rate });
-        if before < goal {
+        add(goal - filled, patience, &mut server)?;
+        let at = add(FRESH, second, &mut server)?;
+        new.push(at);
+        if at.existing < goal {
             break;
         }
+        filled = goal + FRESH;
     }
     let bytes_after_get = (server.memory()? - memory) / f64::from(existing);
     drop(server);

@@ -10,6 +10,13 @@ pub(crate) struct Results {
     pub(crate) sessions: Vec<Sessions>,
 }
 
+impl Results {
+    /// How many numbers of existing sessions every round has reached.
+    fn steps(&self) -> usize {
+        self.sessions.iter().map(|s| s.new.len()).min().unwrap_or(0)
+    }
+}
+
 /// What a ratio should be.
 enum Wanted {
     AtLeast(f64),
@@ -45,28 +52,14 @@ impl Report {
         let references: Vec<&Results> =
             all.iter().filter(|results| results.name != "ours" && results.name != "bare").collect();
 
-        println!("\nRatios                                              measured   wanted");
+        println!("\nRatios                                                    by CPU  by clock   wanted");
         if let Some(ours) = ours {
             for reference in &references {
-                let against = |what: &str| format!("{what}, ours / {}", reference.name);
-                let rate = |t: &Throughput| t.rate;
-                let per_cpu = |t: &Throughput| 1.0 / t.cpu;
-                let wanted = if reference.name == "4.3.5" { Wanted::AtLeast(1.3) } else { Wanted::Anything };
-                self.line(
-                    &against("GETs per second, 8 peers"),
-                    ratio(&ours.few, rate, &reference.few, rate),
-                    wanted,
-                );
-                self.line(
-                    &against("GETs per CPU second, 8 peers"),
-                    ratio(&ours.few, per_cpu, &reference.few, per_cpu),
-                    Wanted::Anything,
-                );
-                self.line(
-                    &against("GETs per second, 10,000 peers"),
-                    ratio(&ours.many, rate, &reference.many, rate),
-                    Wanted::Anything,
-                );
+                let name = &reference.name;
+                let wanted = if name == "4.3.5" { Wanted::AtLeast(1.3) } else { Wanted::Anything };
+                self.rates(&format!("GETs, 8 peers, ours / {name}"), &ours.few, &reference.few, wanted);
+                let what = format!("GETs, 10,000 peers, ours / {name}");
+                self.rates(&what, &ours.many, &reference.many, Wanted::Anything);
             }
         }
         for results in ours.into_iter().chain(references.iter().copied()) {
@@ -79,25 +72,31 @@ impl Report {
     fn of_one(&mut self, of: &Results, bare: Option<&Results>) {
         let name = &of.name;
         let wish = |wanted| if name == "ours" { wanted } else { Wanted::Anything };
-        let rate = |t: &Throughput| t.rate;
         if let Some(bare) = bare {
-            let what = format!("GETs per second, 8 peers, {name} / bare responder");
-            self.line(&what, ratio(&of.few, rate, &bare.few, rate), Wanted::Anything);
+            self.rates(&format!("GETs, 8 peers, {name} / bare"), &of.few, &bare.few, Wanted::Anything);
         }
-        let what = format!("GETs per second, {name}, 10,000 peers / 8 peers");
-        self.line(&what, ratio(&of.many, rate, &of.few, rate), wish(Wanted::AtLeast(0.8)));
-        let steps = of.sessions.iter().map(|s| s.new.len()).min().unwrap_or(0);
-        for step in 1..steps {
+        let what = format!("GETs, {name}, 10,000 peers / 8 peers");
+        self.rates(&what, &of.many, &of.few, wish(Wanted::AtLeast(0.8)));
+        for step in 1..of.steps() {
             let existing = of.sessions[0].new[step].existing;
-            let what = format!("new sessions per second, {name}, at {existing} / at 0");
-            let values = of.sessions.iter().map(|s| s.new[step].rate / s.new[0].rate).collect();
-            self.line(&what, median(values), wish(Wanted::AtLeast(0.8)));
+            let what = format!("new sessions, {name}, {existing} existing / none");
+            let by_cpu = of.sessions.iter().map(|s| s.new[0].cpu / s.new[step].cpu).collect();
+            let by_clock = of.sessions.iter().map(|s| s.new[step].rate / s.new[0].rate).collect();
+            self.line(&what, median(by_cpu), median(by_clock), wish(Wanted::AtLeast(0.8)));
         }
-        let values: Vec<f64> = of.sessions.iter().map(|s| s.bytes_idle).collect();
-        self.line(&format!("bytes per idle session, {name}"), median(values), wish(Wanted::AtMost(400.0)));
+        let bytes = of.sessions.iter().map(|s| s.bytes_idle).collect();
+        let what = format!("bytes of memory per idle session, {name}");
+        self.line(&what, median(bytes), None, wish(Wanted::AtMost(400.0)));
     }
 
-    fn line(&mut self, what: &str, value: Option<f64>, wanted: Wanted) {
+    fn rates(&mut self, what: &str, a: &[Throughput], b: &[Throughput], wanted: Wanted) {
+        let per_cpu = |t: &Throughput| 1.0 / t.cpu;
+        let per_second = |t: &Throughput| t.rate;
+        self.line(what, ratio(a, per_cpu, b, per_cpu), ratio(a, per_second, b, per_second), wanted);
+    }
+
+    /// One line; what is wanted is held against `value`.
+    fn line(&mut self, what: &str, value: Option<f64>, by_clock: Option<f64>, wanted: Wanted) {
         let Some(value) = value else { return };
         let (wish, met) = match wanted {
             Wanted::AtLeast(least) => (format!(">= {least}"), value >= least),
@@ -105,8 +104,10 @@ impl Report {
             Wanted::Anything => (String::new(), true),
         };
         self.missed += u32::from(!met);
-        let shown = if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") };
-        println!("  {what:<50} {shown:>7}   {wish}{}", if met { "" } else { "   missed" });
+        let shown = |value: f64| if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") };
+        let by_clock = by_clock.map(shown).unwrap_or_default();
+        let verdict = if met { "" } else { "   missed" };
+        println!("  {what:<52} {:>9} {by_clock:>9}   {wish}{verdict}", shown(value));
     }
 
     fn figures(&self, all: &[Results]) {
@@ -132,8 +133,7 @@ impl Report {
             "  server      new sessions/s at (existing)                      bytes/session: idle, after a GET"
         );
         for results in all.iter().filter(|results| !results.sessions.is_empty()) {
-            let steps = results.sessions.iter().map(|s| s.new.len()).min().unwrap_or(0);
-            let at: Vec<String> = (0..steps)
+            let at: Vec<String> = (0..results.steps())
                 .filter_map(|step| {
                     let rate = median(results.sessions.iter().map(|s| s.new[step].rate).collect())?;
                     Some(format!("{rate:.0} ({})", results.sessions[0].new[step].existing))
