@@ -131,7 +131,7 @@ pub extern "C" fn coap_package_build() -> *const c_char {
 }
 
 /// Sets how `coap_show_pdu()` prints: 0 through the log, with time and level in front and to the
-/// log handler if there is one; anything else (at start) plainly to the standard streams.
+/// log handler if there is one; anything else (at start) plainly to `stdout`.
 #[unsafe(no_mangle)]
 pub extern "C" fn coap_set_show_pdu_output(use_fprintf: c_int) {
     log::pdu::set_plain(use_fprintf != 0);

@@ -5,7 +5,7 @@ use crate::message::Pdu;
 use crate::message::show::{self, Transport};
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether messages are printed as they are, or logged with time and level in front.
+/// Whether messages are printed to `stdout` as they are, or logged with time and level in front.
 static PLAIN: AtomicBool = AtomicBool::new(true);
 
 /// Sets how messages are shown from now on: as they are, or as other lines of the log.
@@ -20,7 +20,7 @@ pub fn show(level: Level, pdu: &Pdu, transport: Transport) {
     }
     let text = show::show(pdu, transport);
     if PLAIN.load(Ordering::Relaxed) {
-        stdio::put(level, text.as_bytes());
+        stdio::print_plain(text.as_bytes());
     } else {
         text.lines().for_each(|line| super::write(level, format_args!("{line}")));
     }

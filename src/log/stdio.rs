@@ -16,18 +16,19 @@ unsafe extern "C" {
 pub(crate) fn print(level: Level, text: &CStr) {
     let mut line = prefix(level);
     line.extend_from_slice(text.to_bytes());
-    let stream = put(level, &line);
-    // SAFETY: `stream` is one of the standard streams. A crash must not lose the line before it.
-    unsafe { libc::fflush(stream) };
-}
-
-/// Writes to the stream of this level, without prefix: `stderr` up to CRIT, else `stdout`.
-pub(crate) fn put(level: Level, text: &[u8]) -> *mut libc::FILE {
     // SAFETY: the variables are read, not written; C keeps the streams for the whole run.
     let stream = unsafe { if level <= Level::CRIT { stderr } else { stdout } };
-    // SAFETY: the pointer and the length are those of `text`.
-    unsafe { libc::fwrite(text.as_ptr().cast(), 1, text.len(), stream) };
-    stream
+    // SAFETY: pointer and length are those of `line`. A crash must not lose the line before it.
+    unsafe {
+        libc::fwrite(line.as_ptr().cast(), 1, line.len(), stream);
+        libc::fflush(stream);
+    }
+}
+
+/// Writes to `stdout` as `printf()` would: nothing in front, and flushed when C pleases.
+pub(crate) fn print_plain(text: &[u8]) {
+    // SAFETY: pointer and length are those of `text`; `stdout` is C's and only read.
+    unsafe { libc::fwrite(text.as_ptr().cast(), 1, text.len(), stdout) };
 }
 
 /// `Nov 22 07:40:33.732 WARN `: local time to the millisecond and the level.

@@ -167,7 +167,8 @@ fn option(out: &mut String, code: Code, opt: Opt<'_>) {
         None => _ = write!(out, "{}", opt.number.0),
     }
     out.push(':');
-    let number = low_32_bits(opt.value);
+    let bits = low_bits(opt.value);
+    let number = bits as u32;
     match kind {
         Kind::Hex => {
             out.push_str("0x");
@@ -182,7 +183,7 @@ fn option(out: &mut String, code: Code, opt: Opt<'_>) {
         },
         Kind::Block => {
             // RFC 7959 §2.2: number, more, size exponent; exponent 7 is BERT (RFC 8323 §6).
-            _ = write!(out, "{}/{}/", number >> 4, if number & 8 == 0 { '_' } else { 'M' });
+            _ = write!(out, "{}/{}/", (bits >> 4) as u32, if number & 8 == 0 { '_' } else { 'M' });
             match number & 7 {
                 7 => out.push_str("BERT"),
                 szx => _ = write!(out, "{}", 16u32 << szx),
@@ -270,7 +271,7 @@ fn content_format(number: u32) -> Option<&'static str> {
 /// Content-Format or Accept option names a text (or there is none), and OSCORE has not encrypted it.
 fn is_text(pdu: &Pdu, payload: &[u8]) -> bool {
     let text_format = pdu.options().fold(true, |text, opt| match opt.number {
-        Number::CONTENT_FORMAT | Number::ACCEPT => matches!(low_32_bits(opt.value), 0 | 40 | 41 | 50),
+        Number::CONTENT_FORMAT | Number::ACCEPT => matches!(low_bits(opt.value) as u32, 0 | 40 | 41 | 50),
         _ => text,
     });
     text_format
@@ -282,9 +283,9 @@ fn is_printable(byte: u8) -> bool {
     matches!(byte, b' '..=b'~')
 }
 
-/// An integer as the log shows it: what is above 32 bits is not seen.
-fn low_32_bits(value: &[u8]) -> u32 {
-    value.iter().fold(0, |n, &b| n << 8 | u32::from(b))
+/// An integer as the log shows it: no error if it is longer than any real one.
+fn low_bits(value: &[u8]) -> u64 {
+    value.iter().fold(0, |n, &b| n << 8 | u64::from(b))
 }
 
 fn hex(out: &mut String, bytes: &[u8]) {
