@@ -1,0 +1,136 @@
+# make            build every variant into build/VARIANT/lib
+# make install    DESTDIR= PREFIX=/usr/local LIBDIR=$(PREFIX)/lib INCLUDEDIR= MANDIR=
+# make demo       a server and a client in C, built against a local installation, talking
+# make check      every test there is; make check-fast leaves out what takes long
+# make bench      speed and memory, next to the reference
+# make headers    writes include/coap3 and libcoap-3.sym anew
+# make deps       installs what building and testing need (Debian), or says how
+#
+# `make` and `make install` need cargo, cc and GNU binutils, nothing else.
+
+VARIANTS = notls
+DEFAULT = notls
+
+SOVERSION = 3
+FILEVERSION = 3.2.0
+APIVERSION = 4.3.5
+
+DESTDIR =
+PREFIX = /usr/local
+LIBDIR = $(PREFIX)/lib
+INCLUDEDIR = $(PREFIX)/include
+MANDIR = $(PREFIX)/share/man
+
+CARGO = cargo
+CC = cc
+LD = ld
+AR = ar
+OBJCOPY = objcopy
+INSTALL = install
+
+.PHONY: all install uninstall demo check check-fast bench headers deps clean FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(VARIANTS:%=build/%/done)
+
+# One file of Rust code and all it depends on. Cargo decides whether there is something to do.
+target/%/release/libcoap_3.a: FORCE
+	@mkdir -p build/$*
+	COAP_ARTEFACT=$* $(CARGO) rustc --release --lib --crate-type staticlib --no-default-features \
+	  --features $* --target-dir target/$* -- --print native-static-libs 2>build/$*/cargo.log \
+	  || { cat build/$*/cargo.log >&2; exit 1; }
+	@sed -n 's/^note: native-static-libs: //p' build/$*/cargo.log >build/$*/native-static-libs
+
+# The symbol version of every exported function, and nothing else exported.
+build/libcoap-3.map: libcoap-3.sym
+	@mkdir -p build
+	{ echo 'VER_3 {'; echo '  global:'; sed 's/.*/    &;/' $<; echo '  local: *;'; echo '};'; } >$@
+
+# The shared object, by GNU ld: an archive of Rust code cannot carry symbol versions by itself.
+build/%/shared.so: target/%/release/libcoap_3.a build/libcoap-3.map
+	$(CC) -shared -o $@ -Wl,-soname,libcoap-3-$*.so.$(SOVERSION) \
+	  -Wl,--version-script=build/libcoap-3.map -Wl,--no-undefined-version \
+	  -Wl,--whole-archive $< -Wl,--no-whole-archive -Wl,--gc-sections -Wl,-Bsymbolic-functions \
+	  -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,--strip-debug \
+	  $(LDFLAGS) $$(cat build/$*/native-static-libs)
+
+# The static archive: one object in which all but the public functions is local, so that it can
+# stand beside another Rust archive in one program.
+build/%/static.a: target/%/release/libcoap_3.a libcoap-3.sym
+	$(LD) -r --force-group-allocation -o build/$*/all.o --whole-archive $<
+	$(OBJCOPY) --keep-global-symbols=libcoap-3.sym --remove-section .llvmbc --remove-section .llvmcmd \
+	  --strip-debug build/$*/all.o
+	rm -f $@
+	$(AR) rcs $@ build/$*/all.o
+	rm -f build/$*/all.o
+
+# The names that programs look for.
+build/%/done: build/%/shared.so build/%/static.a
+	@mkdir -p build/$*/lib
+	ln -f build/$*/shared.so build/$*/lib/libcoap-3-$*.so.$(FILEVERSION)
+	ln -sf libcoap-3-$*.so.$(FILEVERSION) build/$*/lib/libcoap-3-$*.so.$(SOVERSION)
+	ln -sf libcoap-3-$*.so.$(FILEVERSION) build/$*/lib/libcoap-3-$*.so
+	ln -f build/$*/static.a build/$*/lib/libcoap-3-$*.a
+	touch $@
+
+# What a static link needs beside what every C compiler adds by itself.
+PRIVATE_LIBS = $(filter-out -lgcc_s -lc,$(shell cat build/$(1)/native-static-libs))
+FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|g' \
+  -e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|g' \
+  -e 's|@VERSION@|$(APIVERSION)|g' -e 's|@VARIANT@|$(1)|g' -e 's|@PRIVATE_LIBS@|$(PRIVATE_LIBS)|g'
+
+install: all $(VARIANTS:%=install-%)
+	ln -sf libcoap-3-$(DEFAULT).so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libcoap-3.so.$(SOVERSION)
+	ln -sf libcoap-3-$(DEFAULT).so.$(FILEVERSION) $(DESTDIR)$(LIBDIR)/libcoap-3.so
+	ln -sf libcoap-3-$(DEFAULT).a $(DESTDIR)$(LIBDIR)/libcoap-3.a
+	$(call FILL,$(DEFAULT)) pkgconfig/libcoap-3.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libcoap-3.pc
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/coap3 $(DESTDIR)$(LIBDIR)/cmake/libcoap
+	$(INSTALL) -m 644 include/coap3/*.h $(DESTDIR)$(INCLUDEDIR)/coap3
+	$(INSTALL) -m 644 cmake/libcoap-config-version.cmake $(DESTDIR)$(LIBDIR)/cmake/libcoap
+	sed -e 's|@TO_INCLUDEDIR@|$(shell realpath -m --relative-to=$(LIBDIR)/cmake/libcoap $(INCLUDEDIR))|' \
+	  cmake/libcoap-config.cmake.in >$(DESTDIR)$(LIBDIR)/cmake/libcoap/libcoap-config.cmake
+	for page in $(wildcard man/*.[357] man/*/*.[357]); do \
+	  $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; \
+	done
+
+install-%: build/%/done
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(INSTALL) -m 644 build/$*/lib/libcoap-3-$*.so.$(FILEVERSION) $(DESTDIR)$(LIBDIR)
+	ln -sf libcoap-3-$*.so.$(FILEVERSION) $(DESTDIR)$(LIBDIR)/libcoap-3-$*.so.$(SOVERSION)
+	ln -sf libcoap-3-$*.so.$(FILEVERSION) $(DESTDIR)$(LIBDIR)/libcoap-3-$*.so
+	$(INSTALL) -m 644 build/$*/lib/libcoap-3-$*.a $(DESTDIR)$(LIBDIR)
+	$(call FILL,$*) pkgconfig/libcoap-3-VARIANT.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libcoap-3-$*.pc
+
+uninstall:
+	rm -f $(DESTDIR)$(LIBDIR)/libcoap-3.* $(VARIANTS:%=$(DESTDIR)$(LIBDIR)/libcoap-3-%.*)
+	rm -f $(DESTDIR)$(LIBDIR)/pkgconfig/libcoap-3.pc $(VARIANTS:%=$(DESTDIR)$(LIBDIR)/pkgconfig/libcoap-3-%.pc)
+	rm -rf $(DESTDIR)$(LIBDIR)/cmake/libcoap $(DESTDIR)$(INCLUDEDIR)/coap3
+	for page in $(wildcard man/*.[357] man/*/*.[357]); do \
+	  rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; \
+	done
+
+demo:
+	@tools/deps demo
+	@demo/run
+
+check:
+	@tools/deps check
+	@tools/check full
+
+check-fast:
+	@tools/deps check
+	@tools/check fast
+
+bench: all
+	$(CARGO) run -q --release -p bench -- --lib build/$(DEFAULT)/lib --include include
+
+headers:
+	$(CARGO) run -q -p headers
+
+deps:
+	@tools/deps install
+
+clean:
+	rm -rf build _prefix
+	$(CARGO) clean
