@@ -5,10 +5,12 @@
 //! its formatted text to [`log_formatted_text`].
 
 use super::ffi::{ffi, ffi_or};
+use super::pdu::coap_pdu_t;
 use super::types::{coap_address_t, coap_log_handler_t, coap_log_t};
 use crate::driver::loss;
 use crate::log;
 use crate::log::Level;
+use crate::message::Framing;
 use core::cell::RefCell;
 use core::ffi::{CStr, c_char, c_int, c_uint};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -135,6 +137,22 @@ pub extern "C" fn coap_package_build() -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn coap_set_show_pdu_output(use_fprintf: c_int) {
     log::pdu::set_plain(use_fprintf != 0);
+}
+
+/// Prints `pdu` if `level` is at most the level in force, in the form of
+/// `v:1 t:CON c:GET i:aa92 {01} [ Uri-Path:time ] :: 'text'`. Where it goes is set by
+/// `coap_set_show_pdu_output()`. NULL prints nothing.
+///
+/// # Safety
+/// `pdu` is NULL or a live PDU.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_show_pdu(level: coap_log_t, pdu: *const coap_pdu_t) {
+    ffi(|| {
+        // SAFETY: the caller passes NULL or a live PDU.
+        let pdu = unsafe { pdu.as_ref() }?;
+        log::pdu::show(Level(level), &pdu.inner, Framing::Udp);
+        Some(())
+    })
 }
 
 /// The variant without a (D)TLS library has this to say.

@@ -8,9 +8,11 @@
 
 pub mod address;
 pub mod debug;
+pub mod dtls;
 pub(crate) mod ffi;
 pub mod libcoap;
 pub mod mem;
+pub mod net_security;
 pub mod pdu;
 pub mod prng;
 pub mod supported;

@@ -1,8 +1,7 @@
 //! Messages in the log, as they come and go.
 
 use super::{Level, stdio};
-use crate::message::Pdu;
-use crate::message::show::{self, Transport};
+use crate::message::{Framing, Pdu, show};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether messages are printed to `stdout` as they are, or logged with time and level in front.
@@ -14,11 +13,11 @@ pub fn set_plain(plain: bool) {
 }
 
 /// Shows a message, if lines of this level are wanted.
-pub fn show(level: Level, pdu: &Pdu, transport: Transport) {
+pub fn show(level: Level, pdu: &Pdu, framing: Framing) {
     if !super::enabled(level) {
         return;
     }
-    let text = show::show(pdu, transport);
+    let text = show::show(pdu, framing);
     if PLAIN.load(Ordering::Relaxed) {
         stdio::print_plain(text.as_bytes());
     } else {

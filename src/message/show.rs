@@ -4,7 +4,7 @@
 //! A payload that does not look like text follows as two more lines, in hexadecimal and in
 //! letters. A line ends after [`LINE_MAX`] bytes, whatever it would still have to say.
 
-use super::{Code, Number, Opt, Pdu, Type};
+use super::{Code, Framing, Number, Opt, Pdu, Type};
 use core::fmt::Write;
 
 /// The most bytes of a line, with its newline.
@@ -13,19 +13,11 @@ pub const LINE_MAX: usize = 2055;
 /// The most bytes that an option's value takes: a Proxy-Uri of full length fits.
 const VALUE_MAX: usize = 1034;
 
-/// How the message travels, which decides what its header has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// UDP, DTLS: version, type and message ID (RFC 7252 §3).
-    Datagram,
-    /// TCP, TLS, WebSockets: neither (RFC 8323 §3.2).
-    Reliable,
-}
-
-/// One line, or three when the payload is binary; each ends with a newline.
-pub fn show(pdu: &Pdu, transport: Transport) -> String {
+/// One line, or three when the payload is binary; each ends with a newline. Only a datagram has a
+/// version, a type and a message ID to show.
+pub fn show(pdu: &Pdu, framing: Framing) -> String {
     let mut out = String::with_capacity(128);
-    header(&mut out, pdu, transport);
+    header(&mut out, pdu, framing);
     out.push_str(" [");
     for (i, opt) in pdu.options().enumerate() {
         out.push_str(if i == 0 { " " } else { ", " });
@@ -64,8 +56,8 @@ fn end_line(mut out: String, start: usize) -> String {
     out
 }
 
-fn header(out: &mut String, pdu: &Pdu, transport: Transport) {
-    if transport == Transport::Reliable {
+fn header(out: &mut String, pdu: &Pdu, framing: Framing) {
+    if framing != Framing::Udp {
         out.push_str("v:Reliable c:");
         code(out, pdu.code());
     } else {
@@ -319,7 +311,7 @@ mod tests {
             p.add_option(Number(number), value).unwrap();
         }
         p.set_payload(payload).unwrap();
-        show(&p, Transport::Datagram)
+        show(&p, Framing::Udp)
     }
 
     #[test]
@@ -332,7 +324,7 @@ mod tests {
         let mut p = Pdu::new(Type::Confirmable, Code::new(7, 1), Mid(1), 100);
         p.add_option(Number(2), &[0x80, 0x01, 0x40]).unwrap();
         p.add_option(Number(4), &[]).unwrap();
-        let line = show(&p, Transport::Reliable);
+        let line = show(&p, Framing::Tcp);
         assert_eq!(line, "v:Reliable c:CSM {} [ Max-Message-Size:8388928, Block-Wise-Transfer: ]\n");
     }
 

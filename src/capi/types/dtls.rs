@@ -170,6 +170,8 @@ pub type coap_dtls_psk_sni_callback_t = Option<
 >;
 
 /// Adjusts the (D)TLS library's own object `tls_session`. Returns 1, or 0 to give up.
+///
+/// cbindgen:ignore
 pub type coap_dtls_security_setup_t =
     Option<unsafe extern "C" fn(tls_session: *mut c_void, setup_data: *mut coap_dtls_pki_t) -> c_int>;
 

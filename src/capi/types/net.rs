@@ -7,7 +7,7 @@ use super::pdu::coap_mid_t;
 /// Wait without a limit.
 pub const COAP_IO_WAIT: u32 = 0;
 /// Do not wait.
-pub const COAP_IO_NO_WAIT: u32 = u32::MAX;
+pub const COAP_IO_NO_WAIT: u32 = 0xffff_ffff;
 
 c_enum! {
     /// What a response handler says of a response.

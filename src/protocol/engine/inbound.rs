@@ -2,8 +2,8 @@
 
 use super::{Engine, Event, Notice};
 use crate::log::Level;
+use crate::message::Framing;
 use crate::message::pdu::{DecodeError, DecodeReason};
-use crate::message::show::Transport;
 use crate::message::{Code, Mid, Number, Pdu, Type};
 use crate::protocol::duplicate::Seen;
 use crate::protocol::event::NackReason;
@@ -52,7 +52,7 @@ impl Engine {
         let mut pdu = self.blank(Type::Reset, Code::EMPTY, Mid(0), 0);
         match pdu.decode_udp_into(datagram.bytes, max_token) {
             Ok(()) => {
-                crate::log::pdu::show(Level::DEBUG, &pdu, Transport::Datagram);
+                crate::log::pdu::show(Level::DEBUG, &pdu, Framing::Udp);
                 self.handle_message(now, id, pdu, datagram);
             }
             Err(error) => self.bad_message(now, id, &error, datagram),

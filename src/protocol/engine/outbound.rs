@@ -3,7 +3,7 @@
 
 use super::{Engine, Event, Notice, Outstanding, Timer};
 use crate::log::Level;
-use crate::message::show::Transport;
+use crate::message::Framing;
 use crate::message::{Code, Mid, Number, Pdu, Type};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{SessionId, State};
@@ -86,7 +86,7 @@ impl Engine {
         if let Some(session) = self.sessions.get(id) {
             crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes", bytes.len());
             self.transmits.push(id, &session.path, bytes);
-            crate::log::pdu::show(Level::DEBUG, pdu, Transport::Datagram);
+            crate::log::pdu::show(Level::DEBUG, pdu, Framing::Udp);
         }
         self.sessions.touch(id, now);
     }

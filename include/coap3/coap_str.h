@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * @file coap_str.h
+ * Strings with a length.
+ */
+#ifndef COAP_STR_H_
+#define COAP_STR_H_
+
+#include <string.h>
+#include "libcoap.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Sets length and bytes of a coap_string_t or its relatives. */
+#define COAP_SET_STR(st, l, v) { (st)->length = (l), (st)->s = (v); }
+
+/* Whether two lengths and the bytes there are equal. */
+#define COAP_BYTES_EQUAL_(s1, l1, s2, l2) \
+  ((l1) == (l2) && ((l1) == 0 || ((s1) && (s2) && memcmp((s1), (s2), (l1)) == 0)))
+
+/** 1 if two strings are equal, else 0. */
+#define coap_string_equal(string1, string2) \
+  COAP_BYTES_EQUAL_((string1)->s, (string1)->length, (string2)->s, (string2)->length)
+
+/** 1 if two pieces of binary data are equal, else 0. */
+#define coap_binary_equal(binary1, binary2) \
+  COAP_BYTES_EQUAL_((binary1)->s, (binary1)->length, (binary2)->s, (binary2)->length)
+
+/** How many results of `coap_make_str_const()` are valid at a time. */
+#define COAP_MAX_STR_CONST_FUNC 2
+
+/** Binary data that does not change, with its length. */
+typedef struct coap_bin_const_t {
+  /** How many bytes. */
+  size_t length;
+  /** The bytes. */
+  const uint8_t *s;
+} coap_bin_const_t;
+
+/** Binary data that may change, with its length. */
+typedef struct coap_binary_t {
+  /** How many bytes. */
+  size_t length;
+  /** The bytes. */
+  uint8_t *s;
+} coap_binary_t;
+
+/** A pointer to text or to bytes. */
+typedef union coap_const_char_ptr_t {
+  /** To text. */
+  const char *s_byte;
+  /** To bytes. */
+  const uint8_t *u_byte;
+} coap_const_char_ptr_t;
+
+/** Text that does not change, with its length. */
+typedef struct coap_str_const_t {
+  /** How many bytes. */
+  size_t length;
+  /** The bytes. */
+  const uint8_t *s;
+} coap_str_const_t;
+
+/**
+ * Bytes that may change, with their length. Not ended by a zero byte unless made by this library.
+ */
+typedef struct coap_string_t {
+  /** How many bytes. */
+  size_t length;
+  /** The bytes. */
+  uint8_t *s;
+} coap_string_t;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* COAP_STR_H_ */

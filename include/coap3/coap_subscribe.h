@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * @file coap_subscribe.h
+ * Observers, and what must survive a restart.
+ */
+#ifndef COAP_SUBSCRIBE_H_
+#define COAP_SUBSCRIBE_H_
+
+#include "libcoap.h"
+#include "coap_forward_decls.h"
+#include "coap_address.h"
+#include "coap_io.h"
+#include "coap_pdu.h"
+#include "coap_resource.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Observe in a request: start, RFC 7641 §2. */
+#define COAP_OBSERVE_ESTABLISH 0
+
+/** Observe in a request: stop, RFC 7641 §2. */
+#define COAP_OBSERVE_CANCEL 1
+
+/**
+ * Told that a request has made a resource; `raw_packet` is the request as received, to be kept where
+ * it survives a restart. Returns 1, or 0 if that failed.
+ */
+typedef int (*coap_dyn_resource_added_t)(coap_session_t *session,
+                                         coap_str_const_t *resource_name,
+                                         coap_bin_const_t *raw_packet,
+                                         void *user_data);
+
+/**
+ * Told of a new observer, with all that is needed to set it up again after a restart. Returns 1, or 0
+ * if that failed.
+ */
+typedef int (*coap_observe_added_t)(coap_session_t *session,
+                                    coap_subscription_t *observe_key,
+                                    coap_proto_t e_proto,
+                                    coap_address_t *e_listen_addr,
+                                    coap_addr_tuple_t *s_addr_info,
+                                    coap_bin_const_t *raw_packet,
+                                    coap_bin_const_t *oscore_info,
+                                    void *user_data);
+
+/** Told that an observer is gone. Returns 1, or 0 if that failed. */
+typedef int (*coap_observe_deleted_t)(coap_session_t *session,
+                                      coap_subscription_t *observe_key,
+                                      void *user_data);
+
+/** Told that a resource is gone. Returns 1, or 0 if that failed. */
+typedef int (*coap_resource_deleted_t)(coap_context_t *context,
+                                       coap_str_const_t *resource_name,
+                                       void *user_data);
+
+/** Told the current value of a resource's Observe counter. Returns 1, or 0 if that failed. */
+typedef int (*coap_track_observe_value_t)(coap_context_t *context,
+                                          coap_str_const_t *resource_name,
+                                          uint32_t observe_num,
+                                          void *user_data);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* COAP_SUBSCRIBE_H_ */
