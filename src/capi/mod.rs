@@ -9,12 +9,16 @@
 pub mod address;
 pub mod debug;
 pub mod dtls;
+pub mod encode;
 pub(crate) mod ffi;
 pub mod libcoap;
 pub mod mem;
 pub mod net_security;
+pub mod option;
 pub mod pdu;
 pub mod prng;
+pub mod str;
 pub mod supported;
 pub mod time;
 pub mod types;
+pub mod uri;

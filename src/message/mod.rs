@@ -12,6 +12,7 @@ pub mod link_format;
 pub mod option;
 pub mod pdu;
 pub mod show;
+pub mod uri;
 
 pub use header::Framing;
 pub use id::{Mid, Token};

@@ -200,6 +200,15 @@ impl Head {
     /// Decodes the head at the start of `bytes` and makes sure that the value is there too.
     /// A payload marker is [`OptionError::Reserved`]: the caller looks for it first.
     pub fn decode(bytes: &[u8]) -> Result<Head, OptionError> {
+        let head = Head::decode_head(bytes)?;
+        if bytes.len() - head.head_len < head.length as usize {
+            return Err(OptionError::Truncated);
+        }
+        Ok(head)
+    }
+
+    /// The same, where the value need not be there.
+    pub fn decode_head(bytes: &[u8]) -> Result<Head, OptionError> {
         let (&first, mut rest) = bytes.split_first().ok_or(OptionError::Truncated)?;
         let mut extended = |nibble: u8| -> Result<u32, OptionError> {
             match nibble {
@@ -219,9 +228,6 @@ impl Head {
         };
         let delta = extended(first >> 4)?;
         let length = extended(first & 0xf)?;
-        if rest.len() < length as usize {
-            return Err(OptionError::Truncated);
-        }
         Ok(Head { delta, length, head_len: bytes.len() - rest.len() })
     }
 
