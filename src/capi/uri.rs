@@ -1,10 +1,13 @@
 //! `coap_uri.h`: URIs, and their paths and queries as options.
 
+use super::address;
 use super::ffi::{ffi, ffi_or};
 use super::option::{append, coap_delete_optlist, coap_opt_encode, new_optlist};
 use super::pdu::{bytes, coap_pdu_t};
 use super::str::{allocate, new_string, or_no_memory};
+use super::supported::{coap_dtls_is_supported, coap_tls_is_supported, coap_wss_is_supported};
 use super::types::*;
+use crate::address::Address;
 use crate::log;
 use crate::message::option::encode_uint;
 use crate::message::uri::{
@@ -12,12 +15,17 @@ use crate::message::uri::{
 };
 use core::ffi::{c_int, c_uint};
 use core::ptr;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::borrow::Cow;
+use std::net::IpAddr;
 
-/// Whether a session can be made for a scheme, or a proxy may be asked for it.
+/// Whether this variant knows a scheme: the secure ones of CoAP need a (D)TLS library.
 pub(crate) fn scheme_is_supported(scheme: Scheme) -> bool {
-    // No variant with a (D)TLS library exists yet.
-    !scheme.is_secure() || scheme.is_http()
+    match scheme {
+        Scheme::Coaps => coap_dtls_is_supported() != 0,
+        Scheme::CoapsTcp => coap_tls_is_supported() != 0,
+        Scheme::CoapsWs => coap_wss_is_supported() != 0,
+        _ => true,
+    }
 }
 
 fn error_number(error: UriError) -> c_int {
@@ -201,13 +209,9 @@ pub unsafe extern "C" fn coap_delete_uri(uri: *mut coap_uri_t) {
 
 /// The IP address of a transport address, if it has one.
 fn ip_address(address: &coap_address_t) -> Option<IpAddr> {
-    // SAFETY: the family says which member holds the address, and all of them may hold any bytes.
-    unsafe {
-        match c_int::from(address.addr.sa.sa_family) {
-            libc::AF_INET => Some(Ipv4Addr::from(address.addr.sin.sin_addr.s_addr.to_ne_bytes()).into()),
-            libc::AF_INET6 => Some(Ipv6Addr::from(address.addr.sin6.sin6_addr.s6_addr).into()),
-            _ => None,
-        }
+    match address::from_c(address)? {
+        Address::Ip(socket) => Some(socket.ip()),
+        Address::Unix(_) => None,
     }
 }
 
@@ -217,7 +221,7 @@ fn ip_address(address: &coap_address_t) -> Option<IpAddr> {
 /// `chain` is NULL or holds NULL or a list.
 unsafe fn append_all<'a>(
     chain: *mut *mut coap_optlist_t,
-    options: impl IntoIterator<Item = (u16, std::borrow::Cow<'a, [u8]>)>,
+    options: impl IntoIterator<Item = (u16, Cow<'a, [u8]>)>,
 ) -> Option<()> {
     if chain.is_null() {
         return None;
