@@ -2,6 +2,11 @@
 #include "test.h"
 
 static void
+handler(coap_log_t level, const char *message) {
+  show("handler: %d %s", level, message);
+}
+
+static void
 use(void) {
   uint8_t random[8];
   coap_tick_t now = 0;
@@ -33,11 +38,19 @@ main(void) {
   coap_startup();
   use();
 
-  show("-- settings outlive it");
-  coap_set_log_level(COAP_LOG_NOTICE);
+  show("-- what is set before it stays, and ends with it");
   coap_cleanup();
+  coap_set_log_level(COAP_LOG_NOTICE);
+  coap_set_log_handler(handler);
   coap_startup();
-  SHOW(coap_get_log_level() == COAP_LOG_NOTICE);
+  SHOW(coap_get_log_level());
+  coap_log_warn("a line");
+  coap_cleanup();
+  SHOW(coap_get_log_level());
+  coap_set_log_level(COAP_LOG_NOTICE);
+  coap_cleanup(); /* already done */
+  SHOW(coap_get_log_level());
+  coap_log_err("a line for the standard error stream, not for the handler");
   coap_cleanup();
   return 0;
 }

@@ -24,9 +24,10 @@ the_clock(void) {
   coap_clock_init();
   coap_ticks(&first);
   mend("clock_init", "1", "%d", coap_time_le(second, first));
-  if (!on_reference())
+  if (!on_reference()) {
     coap_ticks(NULL);
-  mend("ticks_null", "alive", "alive");
+    mend("ticks_null", "alive", "alive");
+  }
 }
 
 static void
