@@ -48,3 +48,32 @@ pub const OBSERVE_PERSIST: bool = false;
 pub const OSCORE: bool = false;
 /// Q-Block (RFC 9177).
 pub const Q_BLOCK: bool = false;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_says_the_same() {
+        let header = include_str!("../include/coap3/coap_defines.h");
+        for (name, value) in [
+            ("COAP_AF_UNIX_SUPPORT", AF_UNIX),
+            ("COAP_ASYNC_SUPPORT", ASYNC),
+            ("COAP_CLIENT_SUPPORT", CLIENT),
+            ("COAP_DISABLE_TCP", !TCP),
+            ("COAP_EPOLL_SUPPORT", EPOLL),
+            ("COAP_IPV4_SUPPORT", IPV4),
+            ("COAP_IPV6_SUPPORT", IPV6),
+            ("COAP_OSCORE_SUPPORT", OSCORE),
+            ("COAP_PROXY_SUPPORT", PROXY),
+            ("COAP_Q_BLOCK_SUPPORT", Q_BLOCK),
+            ("COAP_SERVER_SUPPORT", SERVER),
+            ("COAP_THREAD_SAFE", THREAD_SAFE),
+            ("COAP_WITH_OBSERVE_PERSIST", OBSERVE_PERSIST),
+            ("COAP_WS_SUPPORT", WS),
+        ] {
+            let line = format!("#define {name} {}\n", u8::from(value));
+            assert!(header.contains(&line), "{line}");
+        }
+    }
+}

@@ -50,7 +50,7 @@ main(void) {
   coap_set_log_level(COAP_LOG_NOTICE);
   coap_cleanup(); /* already done */
   SHOW(coap_get_log_level());
-  coap_log_err("a line for the standard error stream, not for the handler");
+  coap_log_crit("a line for the standard error stream, not for the handler");
   coap_cleanup();
   return 0;
 }

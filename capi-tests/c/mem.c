@@ -45,7 +45,7 @@ purposes(void) {
     coap_free_type((coap_memory_tag_t)tag, p);
     coap_free_type((coap_memory_tag_t)tag, NULL);
   }
-  SHOW_PTR(coap_malloc_type(COAP_PDU, SIZE_MAX / 2 + 1));
+  SHOW_PTR(coap_malloc_type(COAP_PDU, SIZE_MAX / 4));
 }
 
 static void

@@ -150,7 +150,7 @@ const char *coap_package_build(void);
 
 /**
  * Sets how `coap_show_pdu()` prints: 0 through the log, with time and level in front and to the
- * log handler if there is one; anything else (at start) plainly to the standard streams.
+ * log handler if there is one; anything else (at start) plainly to `stdout`.
  */
 void coap_set_show_pdu_output(int use_fprintf);
 

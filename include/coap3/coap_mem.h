@@ -77,6 +77,59 @@ typedef enum coap_memory_tag_t {
   COAP_MEM_TAG_LAST = 29,
 } coap_memory_tag_t;
 
+/** Prepares the memory of systems without malloc. Here there is nothing to do. */
+void coap_memory_init(void);
+
+/**
+ * Returns `size` bytes of memory for the purpose `type_`, or NULL if there is none left. Release
+ * them with `coap_free_type()` and the same purpose.
+ */
+void *coap_malloc_type(enum coap_memory_tag_t type_, size_t size);
+
+/**
+ * Changes the size of memory that came from `coap_malloc_type()` with the same purpose, or makes
+ * new memory if `p` is NULL. Returns where it is now. NULL means that there is not enough, and `p`
+ * is still to be released; with a `size` of 0 it means that `p` has been released.
+ *
+ * @pre `p` is NULL or came from these functions, and is not used again unless NULL comes back.
+ */
+void *coap_realloc_type(enum coap_memory_tag_t type_, void *p, size_t size);
+
+/**
+ * Releases memory that came from `coap_malloc_type()` or `coap_realloc_type()` with the same
+ * purpose. NULL does nothing.
+ *
+ * @pre `p` is NULL or came from these functions, and is not used again.
+ */
+void coap_free_type(enum coap_memory_tag_t type_, void *p);
+
+/**
+ * Logs, at `log_level`, a line for each purpose that memory was used for: how many objects are
+ * alive, and how many were at most.
+ */
+void coap_dump_memory_type_counts(coap_log_t log_level);
+
+/**
+ * Allocates memory. Release it with coap_free().
+ *
+ * @param size How many bytes.
+ * @return The memory, or NULL.
+ */
+COAP_STATIC_INLINE void *
+coap_malloc(size_t size) {
+  return coap_malloc_type(COAP_STRING, size);
+}
+
+/**
+ * Releases what coap_malloc() returned.
+ *
+ * @param object The memory, or NULL.
+ */
+COAP_STATIC_INLINE void
+coap_free(void *object) {
+  coap_free_type(COAP_STRING, object);
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -127,6 +127,14 @@ int coap_context_set_pki_root_cas(coap_context_t *context, const char *ca_file, 
 int coap_context_set_cid_tuple_change(coap_context_t *context,
                                       uint8_t every);
 
+/**
+ * Stores the present time in `t`, in ticks. The count begins when the library is first used, goes
+ * on steadily whatever happens to the time of day, and is never 0.
+ *
+ * @pre `t` is NULL or points to a tick count.
+ */
+void coap_ticks(coap_tick_t *t);
+
 #ifdef __cplusplus
 }
 #endif

@@ -40,6 +40,20 @@ extern "C" {
 #define COAP_API
 #endif
 
+/**
+ * Prepares the library. To be called before any other function of it; more calls do no harm. What
+ * was set before, like the log level, stays as it is.
+ */
+void coap_startup(void);
+
+/**
+ * Ends the use of the library. To be called last, once everything made with it is released; more
+ * calls do no harm. The log level and the log handler become what they were at first; a random
+ * number generator that was set stays. After it only `coap_startup()` may be called, which makes the
+ * library usable again.
+ */
+void coap_cleanup(void);
+
 #ifdef __cplusplus
 }
 #endif
