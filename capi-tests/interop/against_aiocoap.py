@@ -118,11 +118,10 @@ def suite(report, ours, without, only=None, reference=None):
     if python is None:
         report.skip("aiocoap", f"aiocoap {VERSION} cannot be installed into a virtual environment here")
         return
-    try:
-        server, client = (programs.build(HERE / name, ours) for name in ("server.c", "client.c"))
-    except programs.CannotBuild as why:
-        report.skip("aiocoap", str(why))
+    built = programs.server_and_client(report, "aiocoap", ours)
+    if built is None:
         return
+    server, client = built
     as_client(report, python, server, ours, processes.loopback_address(), 5683, "as client")
     port = processes.free_port_v6()
     if port is None:

@@ -1,7 +1,7 @@
 /*
  * A server for peers that were not written for this library.
  *
- *   server ADDRESS PORT [max-idle N] [timeout SECONDS] [log LEVEL]
+ *   server ADDRESS PORT [max-idle N] [timeout SECONDS] [block-mode BITS] [log LEVEL]
  *
  * /hello     GET the stored text, PUT stores, DELETE empties
  * /echo      POST answers the payload, with its Content-Format
@@ -209,7 +209,7 @@ main(int argc, char **argv) {
   struct sigaction stop = {.sa_handler = on_signal};
 
   if (argc < 3 || argc % 2 == 0) {
-    fprintf(stderr, "usage: %s ADDRESS PORT [max-idle N] [timeout SECONDS] [log LEVEL]\n", argv[0]);
+    fprintf(stderr, "usage: %s ADDRESS PORT [max-idle N] [timeout SECONDS] [block-mode BITS] [log LEVEL]\n", argv[0]);
     return 2;
   }
   sigaction(SIGINT, &stop, NULL);
@@ -226,6 +226,8 @@ main(int argc, char **argv) {
       coap_context_set_max_idle_sessions(context, value);
     else if (!strcmp(argv[i], "timeout"))
       coap_context_set_session_timeout(context, value);
+    else if (!strcmp(argv[i], "block-mode"))
+      coap_context_set_block_mode(context, value);
     else if (!strcmp(argv[i], "log"))
       coap_set_log_level((coap_log_t)value);
   }
