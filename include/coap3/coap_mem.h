@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include "libcoap.h"
+#include "coap_debug.h"
 
 #ifdef __cplusplus
 extern "C" {
