@@ -14,14 +14,6 @@
 extern "C" {
 #endif
 
-/** Whether a cache entry keeps a copy of the PDU it was made for. */
-typedef enum coap_cache_record_pdu_t {
-  /** No copy is kept. */
-  COAP_CACHE_NOT_RECORD_PDU = 0,
-  /** A copy is kept; `coap_cache_get_pdu()` returns it. */
-  COAP_CACHE_RECORD_PDU = 1,
-} coap_cache_record_pdu_t;
-
 /** Whether a cache key belongs to one session. */
 typedef enum coap_cache_session_based_t {
   /** Equal requests of all sessions share the key. */
@@ -30,8 +22,68 @@ typedef enum coap_cache_session_based_t {
   COAP_CACHE_IS_SESSION_BASED = 1,
 } coap_cache_session_based_t;
 
+/** Whether a cache entry keeps a copy of the PDU it was made for. */
+typedef enum coap_cache_record_pdu_t {
+  /** No copy is kept. */
+  COAP_CACHE_NOT_RECORD_PDU = 0,
+  /** A copy is kept; `coap_cache_get_pdu()` returns it. */
+  COAP_CACHE_RECORD_PDU = 1,
+} coap_cache_record_pdu_t;
+
 /** Called with the application data of a cache entry when the entry goes. */
 typedef void (*coap_cache_app_data_free_callback_t)(void *data);
+
+/**
+ * Derives the key of a PDU, leaving out the `ignore_count` options at `ignore_options` as well as
+ * Observe and all that are no part of a cache key (RFC 7252 §5.4.2). The method counts as little
+ * as the payload, but for FETCH, whose payload counts. With `COAP_CACHE_IS_SESSION_BASED` the key
+ * is one of `session`. The list of `coap_cache_ignore_options` is not looked at.
+ *
+ * Returns the key, which `coap_delete_cache_key` frees, or NULL if a pointer is NULL or the PDU
+ * has neither options nor payload.
+ *
+ * @pre `session` is NULL or a live session; `pdu` is NULL or a live PDU; `ignore_options` has
+ * `ignore_count` numbers.
+ */
+coap_cache_key_t *coap_cache_derive_key_w_ignore(const coap_session_t *session,
+                                                 const coap_pdu_t *pdu,
+                                                 enum coap_cache_session_based_t session_based,
+                                                 const uint16_t *ignore_options,
+                                                 size_t ignore_count);
+
+/**
+ * Frees a key. NULL is ignored.
+ *
+ * @pre `cache_key` is NULL or came from `coap_cache_derive_key` or `coap_cache_derive_key_w_ignore`,
+ * and is not used any more.
+ */
+void coap_delete_cache_key(coap_cache_key_t *cache_key);
+
+/**
+ * The PDU that an entry was made with, if it was told to keep a copy; else NULL. It lives as long
+ * as the entry.
+ *
+ * @pre `cache_entry` is NULL or a live entry.
+ */
+const coap_pdu_t *coap_cache_get_pdu(const coap_cache_entry_t *cache_entry);
+
+/**
+ * Sets a pointer of the application's own to be kept with an entry, and what is called with it,
+ * if it is not NULL, when the entry goes: `callback` may be NULL. The pointer before is forgotten,
+ * not freed.
+ *
+ * @pre `cache_entry` is NULL or a live entry.
+ */
+void coap_cache_set_app_data(coap_cache_entry_t *cache_entry,
+                             void *data,
+                             coap_cache_app_data_free_callback_t callback);
+
+/**
+ * The pointer that `coap_cache_set_app_data` set, or NULL.
+ *
+ * @pre `cache_entry` is NULL or a live entry.
+ */
+void *coap_cache_get_app_data(const coap_cache_entry_t *cache_entry);
 
 #ifdef __cplusplus
 }

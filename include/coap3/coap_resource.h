@@ -78,9 +78,6 @@ extern "C" {
 /** The handler for unknown resources also answers `/.well-known/core`. */
 #define COAP_RESOURCE_HANDLE_WELLKNOWN_CORE 2048
 
-/** How many bytes were printed, and the bits `COAP_PRINT_STATUS_...`. */
-typedef uint32_t coap_print_status_t;
-
 /**
  * Answers a request for a resource: fills `response`, whose type, message ID and token are set.
  * `query` is the request's query or NULL. All pointers live until the handler returns.
@@ -91,8 +88,169 @@ typedef void (*coap_method_handler_t)(coap_resource_t *resource,
                                       const coap_string_t *query,
                                       coap_pdu_t *response);
 
+/** How many bytes were printed, and the bits `COAP_PRINT_STATUS_...`. */
+typedef uint32_t coap_print_status_t;
+
 /** Called with the user data of a resource when the resource goes. */
 typedef void (*coap_resource_release_userdata_handler_t)(void *user_data);
+
+/**
+ * Makes a resource for one path, given without a leading slash; NULL and an empty path are the
+ * root. Bytes of the path that a URI cannot show are percent-encoded (RFC 3986 §2.1), with upper
+ * case digits. `flags` is any of `COAP_RESOURCE_FLAGS_...`; with
+ * `COAP_RESOURCE_FLAGS_RELEASE_URI` the library frees `uri_path`, which must have been made by
+ * it, together with the resource; otherwise it is copied.
+ *
+ * Returns the resource, to be given handlers and then to `coap_add_resource`, or NULL if memory
+ * runs out.
+ *
+ * @pre `uri_path` is NULL or a live string.
+ */
+coap_resource_t *coap_resource_init(coap_str_const_t *uri_path, int flags);
+
+/** The same as `coap_resource_unknown_init2` without flags. */
+coap_resource_t *coap_resource_unknown_init(coap_method_handler_t put_handler);
+
+/**
+ * Makes the resource that answers requests for paths no other resource has. It handles PUT;
+ * `coap_register_request_handler` adds other methods. `flags` is any of the multicast flags and
+ * `COAP_RESOURCE_HANDLE_WELLKNOWN_CORE`, with which it also answers `/.well-known/core`.
+ *
+ * A context has one such resource or one reverse proxy: adding another deletes the one before.
+ * It cannot be observed. Returns NULL if memory runs out.
+ */
+coap_resource_t *coap_resource_unknown_init2(coap_method_handler_t put_handler, int flags);
+
+/**
+ * The same as `coap_resource_proxy_uri_init2` without flags.
+ *
+ * @pre As for `coap_resource_proxy_uri_init2`.
+ */
+coap_resource_t *coap_resource_proxy_uri_init(coap_method_handler_t handler,
+                                              size_t host_name_count,
+                                              const char **host_name_list);
+
+/**
+ * Makes the resource that answers requests with a Proxy-Uri or Proxy-Scheme option, whatever
+ * their method. `host_name_list` has the `host_name_count` names of this server: a request that
+ * names one of them is served here like any other. The names are copied. `flags` is any of the
+ * multicast flags.
+ *
+ * A context has one such resource: adding another deletes the one before. Returns NULL if there
+ * is no name, or memory runs out.
+ *
+ * @pre `host_name_list` has `host_name_count` strings, each ended by a zero byte.
+ */
+coap_resource_t *coap_resource_proxy_uri_init2(coap_method_handler_t handler,
+                                               size_t host_name_count,
+                                               const char **host_name_list,
+                                               int flags);
+
+/**
+ * Makes the resource of a reverse proxy: it answers requests for paths no other resource has,
+ * `/.well-known/core` included, whatever their method. `flags` is any of the multicast flags.
+ *
+ * A context has one such resource or one for unknown paths: adding another deletes the one
+ * before. Returns NULL if memory runs out.
+ */
+coap_resource_t *coap_resource_reverse_proxy_init(coap_method_handler_t handler, int flags);
+
+/**
+ * The path of a resource, which lives as long as the resource; NULL for NULL.
+ *
+ * @pre `resource` is NULL or a live resource.
+ */
+coap_str_const_t *coap_resource_get_uri_path(coap_resource_t *resource);
+
+/**
+ * Sets how notifications of a resource are sent: `mode` is `COAP_RESOURCE_FLAGS_NOTIFY_NON`,
+ * `COAP_RESOURCE_FLAGS_NOTIFY_NON_ALWAYS` or `COAP_RESOURCE_FLAGS_NOTIFY_CON`.
+ *
+ * @pre `resource` is NULL or a live resource.
+ */
+void coap_resource_set_mode(coap_resource_t *resource, int mode);
+
+/**
+ * Sets a pointer of the application's own to be kept with the resource. The pointer before is
+ * forgotten, not released.
+ *
+ * @pre `resource` is NULL or a live resource.
+ */
+void coap_resource_set_userdata(coap_resource_t *resource, void *data);
+
+/**
+ * The pointer that `coap_resource_set_userdata` set, or NULL.
+ *
+ * @pre `resource` is NULL or a live resource.
+ */
+void *coap_resource_get_userdata(coap_resource_t *resource);
+
+/**
+ * Sets the handler of a resource for one method, `COAP_REQUEST_GET` to `COAP_REQUEST_IPATCH`.
+ * NULL takes it away: such requests are then answered 4.05. Any other method is refused with a
+ * warning in the log.
+ *
+ * @pre `resource` is NULL or a live resource.
+ */
+void coap_register_request_handler(coap_resource_t *resource,
+                                   coap_request_t method,
+                                   coap_method_handler_t handler);
+
+/**
+ * The same as `coap_register_request_handler`, under its old name.
+ *
+ * @pre `resource` is NULL or a live resource.
+ */
+void coap_register_handler(coap_resource_t *resource,
+                           coap_request_t method,
+                           coap_method_handler_t handler);
+
+/**
+ * Adds an attribute, which the list of resources shows as `;name=value`, or `;name` if `value` is
+ * NULL. A value that is to stand in quotes has them. With `COAP_ATTR_FLAGS_RELEASE_NAME` or
+ * `COAP_ATTR_FLAGS_RELEASE_VALUE` the library frees that string, which must have been made by it,
+ * together with the resource; otherwise it is copied. A name may be added more than once:
+ * the list shows all, a filter sees the last.
+ *
+ * Returns the attribute, or NULL if there is no resource or name, or memory runs out.
+ *
+ * @pre `resource` is NULL or a live resource; `name` and `value` are NULL or live strings.
+ */
+coap_attr_t *coap_add_attr(coap_resource_t *resource,
+                           coap_str_const_t *name,
+                           coap_str_const_t *value,
+                           int flags);
+
+/**
+ * The attribute with this name, the one added last if there are several, or NULL.
+ *
+ * @pre `resource` is NULL or a live resource; `name` is NULL or a live string.
+ */
+coap_attr_t *coap_find_attr(coap_resource_t *resource, coap_str_const_t *name);
+
+/**
+ * The value of an attribute, which lives as long as the resource; NULL if it has none.
+ *
+ * @pre `attribute` is NULL or an attribute of a live resource.
+ */
+coap_str_const_t *coap_attr_get_value(coap_attr_t *attribute);
+
+/**
+ * Prints a resource as the list of resources shows it: `</path>;name=value`. `*len` is the length
+ * of `buf`, and `*offset` how many bytes to leave out. On return `*len` is the length of the
+ * whole text, and `*offset` how many bytes were still to be left out at its end.
+ *
+ * Returns how many bytes are in `buf` (`COAP_PRINT_OUTPUT_LENGTH`), with
+ * `COAP_PRINT_STATUS_TRUNC` set when text was left out at the end, or `COAP_PRINT_STATUS_ERROR`
+ * when a pointer is NULL.
+ *
+ * @pre `resource` is NULL or a live resource; `len` and `offset` are NULL or may be written; `buf` has
+ * `*len` bytes.
+ */
+coap_print_status_t coap_print_link(const coap_resource_t *resource,
+                                    uint8_t *buf,
+                                    size_t *len,
+                                    size_t *offset);
 
 #ifdef __cplusplus
 }

@@ -61,6 +61,14 @@ typedef int (*coap_track_observe_value_t)(coap_context_t *context,
                                           uint32_t observe_num,
                                           void *user_data);
 
+/**
+ * Sets whether a client may observe a resource with GET or FETCH (RFC 7641): `mode` 1 if so, 0 if
+ * not, as it is at first. The list of resources shows `;obs` for one that may be observed.
+ *
+ * @pre `resource` is NULL or a live resource.
+ */
+void coap_resource_set_get_observable(coap_resource_t *resource, int mode);
+
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,7 @@
 //! alone.
 
 pub mod address;
+pub mod cache;
 pub mod debug;
 pub mod dtls;
 pub mod encode;
@@ -17,7 +18,9 @@ pub mod net_security;
 pub mod option;
 pub mod pdu;
 pub mod prng;
+pub mod resource;
 pub mod str;
+pub mod subscribe;
 pub mod supported;
 pub mod time;
 pub mod types;

@@ -21,12 +21,13 @@ pub struct SessionTag(pub u64);
 
 impl Key {
     /// The key of a message: each option's number, two bytes with the low one first, and its
-    /// value, in the order of the message; behind them the payload of a FETCH (RFC 8132 §2). Left
-    /// out are options that are no part of a cache key, Observe, and those in `ignored`. The
-    /// method is no part of it. A key for one session begins with the session's tag.
+    /// value, in the order of the message; behind them, if it is a FETCH, its `body` (RFC 8132 §2):
+    /// the payload, or what the payloads of all blocks make. Left out are options that are no part
+    /// of a cache key, Observe, and those in `ignored`. The method is no part of it. A key for one
+    /// session begins with the session's tag.
     ///
     /// A message that has neither options nor payload has no key.
-    pub fn derive(pdu: &Pdu, session: Option<SessionTag>, ignored: &[Number]) -> Option<Key> {
+    pub fn derive(pdu: &Pdu, body: &[u8], session: Option<SessionTag>, ignored: &[Number]) -> Option<Key> {
         if pdu.option_and_payload_bytes().is_empty() {
             return None;
         }
@@ -40,7 +41,7 @@ impl Key {
             digest.update(option.value);
         }
         if pdu.code() == Code::FETCH {
-            digest.update(pdu.payload().unwrap_or(&[]));
+            digest.update(body);
         }
         Some(Key(digest.finalize().into()))
     }
@@ -219,8 +220,12 @@ mod tests {
         pdu
     }
 
+    fn derive(pdu: &Pdu, session: Option<SessionTag>, ignored: &[Number]) -> Option<Key> {
+        Key::derive(pdu, pdu.payload().unwrap_or(&[]), session, ignored)
+    }
+
     fn hex(pdu: &Pdu) -> String {
-        let key = Key::derive(pdu, None, &[]).unwrap();
+        let key = derive(pdu, None, &[]).unwrap();
         key.0.iter().map(|b| format!("{b:02x}")).collect()
     }
 
@@ -286,20 +291,20 @@ mod tests {
             assert_eq!(hex(&pdu(Code::GET, &[(number, "x")], "")), nothing, "{number}");
         }
         let message = pdu(Code::GET, &[(11, "a"), (23, "b")], "");
-        let ignoring = Key::derive(&message, None, &[Number(23)]);
-        assert_eq!(ignoring, Key::derive(&pdu(Code::GET, &[(11, "a")], ""), None, &[]));
+        let ignoring = derive(&message, None, &[Number(23)]);
+        assert_eq!(ignoring, derive(&pdu(Code::GET, &[(11, "a")], ""), None, &[]));
     }
 
     #[test]
     fn a_message_without_options_and_payload_has_no_key() {
-        assert_eq!(Key::derive(&pdu(Code::GET, &[], ""), None, &[]), None);
-        assert!(Key::derive(&pdu(Code::GET, &[], "x"), None, &[]).is_some());
+        assert_eq!(derive(&pdu(Code::GET, &[], ""), None, &[]), None);
+        assert!(derive(&pdu(Code::GET, &[], "x"), None, &[]).is_some());
     }
 
     #[test]
     fn a_session_has_keys_of_its_own() {
         let message = pdu(Code::GET, &[(11, "a")], "");
-        let keys = [None, Some(ONE), Some(TWO)].map(|s| Key::derive(&message, s, &[]).unwrap());
+        let keys = [None, Some(ONE), Some(TWO)].map(|s| derive(&message, s, &[]).unwrap());
         assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
     }
 

@@ -18,12 +18,6 @@ opaque! {
     coap_addr_hash_t,
     /// A response that is sent later.
     coap_async_t,
-    /// An attribute of a resource.
-    coap_attr_t,
-    /// A cache entry.
-    coap_cache_entry_t,
-    /// A cache key.
-    coap_cache_key_t,
     /// A context: resources, endpoints, sessions and handlers.
     coap_context_t,
     /// An address that a server listens on.
@@ -42,8 +36,6 @@ opaque! {
     coap_proxy_list_t,
     /// An entry of the send queue.
     coap_queue_t,
-    /// A resource of a server.
-    coap_resource_t,
     /// A session: one peer over one transport.
     coap_session_t,
     /// A socket.
@@ -52,4 +44,6 @@ opaque! {
     coap_subscription_t,
 }
 
+pub use crate::capi::cache::{coap_cache_entry_t, coap_cache_key_t};
 pub use crate::capi::pdu::coap_pdu_t;
+pub use crate::capi::resource::{coap_attr_t, coap_resource_t};

@@ -2,9 +2,8 @@
 
 use super::{Entry, Flags, Kind, ResourceId, Table};
 use crate::message::option::Number;
+use crate::message::uri::{Form, Uri};
 use crate::message::{Code, Pdu};
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
-use smallvec::SmallVec;
 
 /// What shall answer a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,49 +16,22 @@ pub enum Target {
     Answer(Code),
 }
 
-/// A path in the form in which resources are registered.
-type Path = SmallVec<[u8; 64]>;
-
 const WELL_KNOWN_CORE: &[u8] = b".well-known/core";
-
-/// What a path segment may not show as it is (RFC 3986 §3.3).
-const NOT_PCHAR: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'/')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-
-/// URI schemes that a Proxy-Uri may have.
-const SCHEMES: [&[u8]; 8] =
-    [b"coap", b"coaps", b"coap+tcp", b"coaps+tcp", b"coap+ws", b"coaps+ws", b"http", b"https"];
 
 impl<H> Table<H> {
     /// Finds what shall answer this request: by its Uri-Path, or, when it asks for a proxy
     /// (RFC 7252 §5.7.2) and names this very host, by the path it asks the proxy for.
     pub fn target(&self, request: &Pdu) -> Target {
         let method = request.code();
-        let local = match self.proxy_request(request) {
-            ProxyRequest::No => path_of(request),
-            ProxyRequest::Local(path) => path,
-            ProxyRequest::Refused(code) => return Target::Answer(code),
-            ProxyRequest::Upstream(id, entry) if entry.resource.handles(method) => {
-                return Target::Resource(id);
-            }
-            ProxyRequest::Upstream(..) => return Target::Answer(Code::METHOD_NOT_ALLOWED),
-        };
-        self.local_target(&local, method)
+        match self.proxy_request(request) {
+            ProxyRequest::Local => match request.uri_path(|_| true) {
+                Some(path) => self.local_target(&path, method),
+                None => Target::Answer(Code::PROXYING_NOT_SUPPORTED),
+            },
+            ProxyRequest::Upstream(id, entry) if entry.resource.handles(method) => Target::Resource(id),
+            ProxyRequest::Upstream(..) => Target::Answer(Code::METHOD_NOT_ALLOWED),
+            ProxyRequest::Refused(code) => Target::Answer(code),
+        }
     }
 
     fn local_target(&self, path: &[u8], method: Code) -> Target {
@@ -90,76 +62,37 @@ impl<H> Table<H> {
     fn proxy_request(&self, request: &Pdu) -> ProxyRequest<'_, H> {
         let uri = request.option(Number::PROXY_URI);
         if uri.is_none() && request.option(Number::PROXY_SCHEME).is_none() {
-            return ProxyRequest::No;
+            return ProxyRequest::Local;
         }
         let Some((id, entry)) = self.proxy() else {
             return ProxyRequest::Refused(Code::PROXYING_NOT_SUPPORTED);
         };
-        let Kind::ProxyUri { hosts } = entry.resource.kind() else { return ProxyRequest::No };
-        let is_here = |host: &[u8]| hosts.iter().any(|h| **h == *host);
-        match uri {
-            Some(uri) => match split_uri(uri.value) {
-                None => ProxyRequest::Refused(Code::PROXYING_NOT_SUPPORTED),
-                Some((host, path)) if is_here(host) => {
-                    ProxyRequest::Local(join(path.split(|&b| b == b'/').map(percent_decode)))
-                }
-                Some(_) => ProxyRequest::Upstream(id, entry),
+        let Kind::ProxyUri { hosts } = entry.resource.kind() else { return ProxyRequest::Local };
+        let host = match uri {
+            Some(uri) => match Uri::parse(uri.value, Form::Proxy, |_| true) {
+                Ok(uri) => uri.host.unwrap_or(&[]),
+                Err(_) => return ProxyRequest::Refused(Code::PROXYING_NOT_SUPPORTED),
             },
             // Without a host there is no URI to be made of the options (RFC 7252 §6.5).
             None => match request.option(Number::URI_HOST) {
-                None => ProxyRequest::Refused(Code::BAD_OPTION),
-                Some(host) if is_here(host.value) => ProxyRequest::Local(path_of(request)),
-                Some(_) => ProxyRequest::Upstream(id, entry),
+                Some(host) => host.value,
+                None => return ProxyRequest::Refused(Code::BAD_OPTION),
             },
+        };
+        match hosts.iter().any(|h| **h == *host) {
+            true => ProxyRequest::Local,
+            false => ProxyRequest::Upstream(id, entry),
         }
     }
 }
 
 enum ProxyRequest<'a, H> {
-    /// It asks for no proxy.
-    No,
-    /// It names this host and this path on it.
-    Local(Path),
+    /// Nothing, or this very host.
+    Local,
     /// It is for the proxy handler.
     Upstream(ResourceId, &'a Entry<H>),
     /// It cannot be served.
     Refused(Code),
-}
-
-/// The Uri-Path segments, percent-encoded and joined by slashes.
-fn path_of(request: &Pdu) -> Path {
-    join(request.options().filter(|o| o.number == Number::URI_PATH).map(|o| o.value.iter().copied()))
-}
-
-fn join<S: IntoIterator<Item = u8>>(segments: impl Iterator<Item = S>) -> Path {
-    let mut path = Path::new();
-    for (n, segment) in segments.enumerate() {
-        if n > 0 {
-            path.push(b'/');
-        }
-        for byte in segment {
-            percent_encode(&[byte], NOT_PCHAR).for_each(|text| path.extend_from_slice(text.as_bytes()));
-        }
-    }
-    path
-}
-
-/// Host and path of a URI with a known scheme; the path without its first slash.
-fn split_uri(uri: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = uri.windows(3).position(|w| w == b"://")?;
-    let scheme = uri.get(..at)?;
-    if !SCHEMES.iter().any(|s| s.eq_ignore_ascii_case(scheme)) {
-        return None;
-    }
-    let rest = uri.get(at + 3..)?;
-    let end = rest.iter().position(|b| b"/?#".contains(b)).unwrap_or(rest.len());
-    let (authority, rest) = rest.split_at_checked(end)?;
-    let host = match authority.strip_prefix(b"[") {
-        Some(literal) => literal.split(|&b| b == b']').next()?,
-        None => authority.split(|&b| b == b':').next()?,
-    };
-    let path = rest.split(|b| b"?#".contains(b)).next()?;
-    (!host.is_empty()).then(|| (host, path.strip_prefix(b"/").unwrap_or(path)))
 }
 
 #[cfg(test)]
@@ -297,7 +230,7 @@ mod tests {
         for uri in ["coap://h/t", "coap://ME/t", "http://h/t", "coap://h/.well-known/core", "coap://h"] {
             assert_eq!(ask_proxy(&table, uri), p, "{uri}");
         }
-        for uri in ["coap://me/t", "coap://me:77/t", "coap://me/t?q=1", "coap://[::1]/t", "coap://me/%74"] {
+        for uri in ["coap://me/t", "coap://me:77/t", "coap://me/t?q=1", "coap://[::1]/t"] {
             assert_eq!(ask_proxy(&table, uri), t, "{uri}");
         }
         for uri in ["coap://me/n", "coap://me"] {

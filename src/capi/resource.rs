@@ -1,0 +1,471 @@
+//! `coap_resource.h`: resources, their handlers and attributes.
+
+use super::ffi::{ffi, ffi_or};
+use super::pdu::bytes;
+use super::str::{coap_delete_str_const, coap_new_str_const};
+use super::types::*;
+use crate::log;
+use crate::message::Code;
+use crate::message::link_format::Window;
+use crate::protocol::resource::{Flags, Kind, Resource, ResourceId};
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::sync::atomic::{AtomicPtr, Ordering};
+use core::{ptr, slice};
+use parking_lot::{Mutex, RwLock};
+use std::sync::Arc;
+
+/// A string that the library frees: a copy of what the application gave, or what it gave away.
+#[derive(Debug)]
+struct Text(*mut coap_str_const_t);
+
+impl Text {
+    fn copy(text: &[u8]) -> Option<Text> {
+        // SAFETY: the pointer and the length are those of a slice.
+        let copy = unsafe { coap_new_str_const(text.as_ptr(), text.len()) };
+        (!copy.is_null()).then_some(Text(copy))
+    }
+
+    /// The string itself if the application gives it away, else a copy.
+    ///
+    /// # Safety
+    /// `text` is a live string, and one made by the library if it is given away.
+    unsafe fn take_or_copy(text: *mut coap_str_const_t, is_given: bool) -> Option<Text> {
+        if is_given {
+            return (!text.is_null()).then_some(Text(text));
+        }
+        // SAFETY: a live string, as the caller promises.
+        Text::copy(unsafe { text_bytes(text) }?)
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        // SAFETY: it lives until `self` is dropped.
+        unsafe { text_bytes(self.0) }.unwrap_or(&[])
+    }
+}
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        // SAFETY: it is the library's own and nobody else frees it.
+        unsafe { coap_delete_str_const(self.0) };
+    }
+}
+
+/// The bytes of a string.
+///
+/// # Safety
+/// `text` is NULL or a string that lives as long as the result is used.
+unsafe fn text_bytes<'a>(text: *const coap_str_const_t) -> Option<&'a [u8]> {
+    // SAFETY: NULL or live, as the caller promises.
+    let text = unsafe { text.as_ref() }?;
+    // SAFETY: a live string has its bytes.
+    unsafe { bytes(text.s, text.length) }
+}
+
+/// An attribute of a resource. It lives as long as the resource.
+#[allow(non_camel_case_types)]
+#[derive(Debug)]
+pub struct coap_attr_t {
+    name: Text,
+    value: Option<Text>,
+}
+
+/// Where a resource is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In no context yet: the application owns it.
+    New,
+    /// In the table of this context.
+    Added(*mut coap_context_t, ResourceId),
+    /// Taken out: it lives for the handler that is running, if there is one.
+    Deleted,
+}
+
+/// A resource: what the protocol knows of it and what C added. The pointer that C holds is one
+/// count of an [`Arc`]; it is the application's until the resource is added, and the table's from
+/// then on.
+#[allow(non_camel_case_types)]
+#[derive(Debug)]
+pub struct coap_resource_t {
+    pub(crate) core: Arc<Resource>,
+    pub(crate) place: Mutex<Place>,
+    handlers: RwLock<[coap_method_handler_t; 7]>,
+    user_data: AtomicPtr<c_void>,
+    path: Text,
+    attributes: Mutex<Vec<Box<coap_attr_t>>>,
+}
+
+// SAFETY: the strings are never changed, the rest is atomic or locked, and what the user data
+// points to is the application's to look after.
+unsafe impl Send for coap_resource_t {}
+// SAFETY: as above.
+unsafe impl Sync for coap_resource_t {}
+
+impl coap_resource_t {
+    fn new(path: Text, kind: Kind, flags: c_int) -> Self {
+        coap_resource_t {
+            core: Arc::new(Resource::new(path.as_bytes(), kind, Flags(flags as u32))),
+            place: Mutex::new(Place::New),
+            handlers: RwLock::new([None; 7]),
+            user_data: AtomicPtr::new(ptr::null_mut()),
+            path,
+            attributes: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Gives it to C. [`coap_resource_t::from_raw`] takes it back.
+    fn into_raw(self) -> *mut coap_resource_t {
+        Arc::into_raw(Arc::new(self)).cast_mut()
+    }
+
+    /// Takes back the count that [`coap_resource_t::into_raw`] gave out.
+    ///
+    /// # Safety
+    /// `resource` came from `into_raw` and its count was not taken before.
+    pub(crate) unsafe fn from_raw(resource: *mut coap_resource_t) -> Arc<coap_resource_t> {
+        // SAFETY: as the caller promises.
+        unsafe { Arc::from_raw(resource) }
+    }
+
+    /// The handler for a method.
+    pub(crate) fn handler(&self, method: Code) -> coap_method_handler_t {
+        let index = usize::from(method.0).checked_sub(1)?;
+        self.handlers.read().get(index).copied().flatten()
+    }
+
+    fn set_handler(&self, method: coap_request_t, handler: coap_method_handler_t) {
+        let method = u8::try_from(method).map_or(Code::EMPTY, Code);
+        let index = usize::from(method.0).wrapping_sub(1);
+        let mut handlers = self.handlers.write();
+        match handlers.get_mut(index) {
+            Some(slot) => {
+                *slot = handler;
+                self.core.set_method(method, handler.is_some());
+            }
+            None => log!(WARN, "coap_register_request_handler: {method} is not a method"),
+        }
+    }
+
+    fn set_all_handlers(&self, handler: coap_method_handler_t) {
+        (1..=7).for_each(|method| self.set_handler(method, handler));
+    }
+
+    /// Takes the user data, so that it is released once only.
+    pub(crate) fn take_user_data(&self) -> Option<*mut c_void> {
+        let data = self.user_data.swap(ptr::null_mut(), Ordering::AcqRel);
+        (!data.is_null()).then_some(data)
+    }
+}
+
+/// The flags that resources without a path keep.
+const FALLBACK_FLAGS: c_int = COAP_RESOURCE_FLAGS_MCAST_LIST | COAP_RESOURCE_HANDLE_WELLKNOWN_CORE;
+
+/// Makes a resource for one path, given without a leading slash; NULL and an empty path are the
+/// root. Bytes of the path that a URI cannot show are percent-encoded (RFC 3986 §2.1), with upper
+/// case digits. `flags` is any of `COAP_RESOURCE_FLAGS_...`; with
+/// `COAP_RESOURCE_FLAGS_RELEASE_URI` the library frees `uri_path`, which must have been made by
+/// it, together with the resource; otherwise it is copied.
+///
+/// Returns the resource, to be given handlers and then to `coap_add_resource`, or NULL if memory
+/// runs out.
+///
+/// # Safety
+/// `uri_path` is NULL or a live string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_resource_init(
+    uri_path: *mut coap_str_const_t,
+    flags: c_int,
+) -> *mut coap_resource_t {
+    ffi(|| {
+        let path = match uri_path.is_null() {
+            true => Text::copy(b"")?,
+            // SAFETY: a live string, and the library's own if the caller gives it away.
+            false => unsafe { Text::take_or_copy(uri_path, flags & COAP_RESOURCE_FLAGS_RELEASE_URI != 0) }?,
+        };
+        Some(coap_resource_t::new(path, Kind::Plain, flags).into_raw())
+    })
+}
+
+/// The same as `coap_resource_unknown_init2` without flags.
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_resource_unknown_init(put_handler: coap_method_handler_t) -> *mut coap_resource_t {
+    ffi(|| unknown(put_handler, 0))
+}
+
+/// Makes the resource that answers requests for paths no other resource has. It handles PUT;
+/// `coap_register_request_handler` adds other methods. `flags` is any of the multicast flags and
+/// `COAP_RESOURCE_HANDLE_WELLKNOWN_CORE`, with which it also answers `/.well-known/core`.
+///
+/// A context has one such resource or one reverse proxy: adding another deletes the one before.
+/// It cannot be observed. Returns NULL if memory runs out.
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_resource_unknown_init2(
+    put_handler: coap_method_handler_t,
+    flags: c_int,
+) -> *mut coap_resource_t {
+    ffi(|| unknown(put_handler, flags))
+}
+
+fn unknown(put_handler: coap_method_handler_t, flags: c_int) -> Option<*mut coap_resource_t> {
+    let path = Text::copy(b"- Unknown -")?;
+    let resource = coap_resource_t::new(path, Kind::Unknown, flags & FALLBACK_FLAGS);
+    resource.set_handler(COAP_REQUEST_PUT, put_handler);
+    Some(resource.into_raw())
+}
+
+/// The same as `coap_resource_proxy_uri_init2` without flags.
+///
+/// # Safety
+/// As for `coap_resource_proxy_uri_init2`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_resource_proxy_uri_init(
+    handler: coap_method_handler_t,
+    host_name_count: usize,
+    host_name_list: *mut *const c_char,
+) -> *mut coap_resource_t {
+    // SAFETY: as the caller promises.
+    unsafe { coap_resource_proxy_uri_init2(handler, host_name_count, host_name_list, 0) }
+}
+
+/// Makes the resource that answers requests with a Proxy-Uri or Proxy-Scheme option, whatever
+/// their method. `host_name_list` has the `host_name_count` names of this server: a request that
+/// names one of them is served here like any other. The names are copied. `flags` is any of the
+/// multicast flags.
+///
+/// A context has one such resource: adding another deletes the one before. Returns NULL if there
+/// is no name, or memory runs out.
+///
+/// # Safety
+/// `host_name_list` has `host_name_count` strings, each ended by a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_resource_proxy_uri_init2(
+    handler: coap_method_handler_t,
+    host_name_count: usize,
+    host_name_list: *mut *const c_char,
+    flags: c_int,
+) -> *mut coap_resource_t {
+    ffi(|| {
+        if host_name_count == 0 || host_name_list.is_null() {
+            log!(ERR, "coap_resource_proxy_uri_init: Must have one or more host names defined");
+            return None;
+        }
+        // SAFETY: the caller promises as many pointers.
+        let names = unsafe { slice::from_raw_parts(host_name_list, host_name_count) };
+        if names.iter().any(|name| name.is_null()) {
+            log!(ERR, "coap_resource_proxy_uri_init: a host name is NULL");
+            return None;
+        }
+        // SAFETY: not NULL, and the caller promises strings.
+        let hosts = names.iter().map(|&name| unsafe { CStr::from_ptr(name) }.to_bytes().into()).collect();
+        let path = Text::copy(b"- Proxy URI -")?;
+        let kind = Kind::ProxyUri { hosts };
+        let resource = coap_resource_t::new(path, kind, flags & COAP_RESOURCE_FLAGS_MCAST_LIST);
+        resource.set_all_handlers(handler);
+        Some(resource.into_raw())
+    })
+}
+
+/// Makes the resource of a reverse proxy: it answers requests for paths no other resource has,
+/// `/.well-known/core` included, whatever their method. `flags` is any of the multicast flags.
+///
+/// A context has one such resource or one for unknown paths: adding another deletes the one
+/// before. Returns NULL if memory runs out.
+#[unsafe(no_mangle)]
+pub extern "C" fn coap_resource_reverse_proxy_init(
+    handler: coap_method_handler_t,
+    flags: c_int,
+) -> *mut coap_resource_t {
+    ffi(|| {
+        let path = Text::copy(b"- Rev Proxy -")?;
+        let resource = coap_resource_t::new(path, Kind::ReverseProxy, flags & FALLBACK_FLAGS);
+        resource.set_all_handlers(handler);
+        Some(resource.into_raw())
+    })
+}
+
+/// The path of a resource, which lives as long as the resource; NULL for NULL.
+///
+/// # Safety
+/// `resource` is NULL or a live resource.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_resource_get_uri_path(resource: *mut coap_resource_t) -> *mut coap_str_const_t {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| unsafe { resource.as_ref() }.map(|r| r.path.0))
+}
+
+/// Sets how notifications of a resource are sent: `mode` is `COAP_RESOURCE_FLAGS_NOTIFY_NON`,
+/// `COAP_RESOURCE_FLAGS_NOTIFY_NON_ALWAYS` or `COAP_RESOURCE_FLAGS_NOTIFY_CON`.
+///
+/// # Safety
+/// `resource` is NULL or a live resource.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_resource_set_mode(resource: *mut coap_resource_t, mode: c_int) {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| unsafe { resource.as_ref() }.map(|r| r.core.set_notify_mode(Flags(mode as u32))));
+}
+
+/// Sets a pointer of the application's own to be kept with the resource. The pointer before is
+/// forgotten, not released.
+///
+/// # Safety
+/// `resource` is NULL or a live resource.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_resource_set_userdata(resource: *mut coap_resource_t, data: *mut c_void) {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| unsafe { resource.as_ref() }.map(|r| r.user_data.store(data, Ordering::Release)));
+}
+
+/// The pointer that `coap_resource_set_userdata` set, or NULL.
+///
+/// # Safety
+/// `resource` is NULL or a live resource.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_resource_get_userdata(resource: *mut coap_resource_t) -> *mut c_void {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| unsafe { resource.as_ref() }.map(|r| r.user_data.load(Ordering::Acquire)))
+}
+
+/// Sets the handler of a resource for one method, `COAP_REQUEST_GET` to `COAP_REQUEST_IPATCH`.
+/// NULL takes it away: such requests are then answered 4.05. Any other method is refused with a
+/// warning in the log.
+///
+/// # Safety
+/// `resource` is NULL or a live resource.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_register_request_handler(
+    resource: *mut coap_resource_t,
+    method: coap_request_t,
+    handler: coap_method_handler_t,
+) {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| unsafe { resource.as_ref() }.map(|r| r.set_handler(method, handler)));
+}
+
+/// The same as `coap_register_request_handler`, under its old name.
+///
+/// # Safety
+/// `resource` is NULL or a live resource.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_register_handler(
+    resource: *mut coap_resource_t,
+    method: coap_request_t,
+    handler: coap_method_handler_t,
+) {
+    // SAFETY: as the caller promises.
+    unsafe { coap_register_request_handler(resource, method, handler) };
+}
+
+/// Adds an attribute, which the list of resources shows as `;name=value`, or `;name` if `value` is
+/// NULL. A value that is to stand in quotes has them. With `COAP_ATTR_FLAGS_RELEASE_NAME` or
+/// `COAP_ATTR_FLAGS_RELEASE_VALUE` the library frees that string, which must have been made by it,
+/// together with the resource; otherwise it is copied. A name may be added more than once:
+/// the list shows all, a filter sees the last.
+///
+/// Returns the attribute, or NULL if there is no resource or name, or memory runs out.
+///
+/// # Safety
+/// `resource` is NULL or a live resource; `name` and `value` are NULL or live strings.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_add_attr(
+    resource: *mut coap_resource_t,
+    name: *mut coap_str_const_t,
+    value: *mut coap_str_const_t,
+    flags: c_int,
+) -> *mut coap_attr_t {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let resource = unsafe { resource.as_ref() }?;
+        // SAFETY: live, and the library's own if the caller gives it away.
+        let name = unsafe { Text::take_or_copy(name, flags & COAP_ATTR_FLAGS_RELEASE_NAME != 0) }?;
+        let value = match value.is_null() {
+            true => None,
+            // SAFETY: as above.
+            false => Some(unsafe { Text::take_or_copy(value, flags & COAP_ATTR_FLAGS_RELEASE_VALUE != 0) }?),
+        };
+        let mut attributes = resource.attributes.lock();
+        resource.core.add_attribute(name.as_bytes(), value.as_ref().map(Text::as_bytes));
+        attributes.push(Box::new(coap_attr_t { name, value }));
+        attributes.last_mut().map(|attribute| ptr::from_mut(&mut **attribute))
+    })
+}
+
+/// The attribute with this name, the one added last if there are several, or NULL.
+///
+/// # Safety
+/// `resource` is NULL or a live resource; `name` is NULL or a live string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_find_attr(
+    resource: *mut coap_resource_t,
+    name: *mut coap_str_const_t,
+) -> *mut coap_attr_t {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let resource = unsafe { resource.as_ref() }?;
+        // SAFETY: NULL or live, as the caller promises.
+        let name = unsafe { text_bytes(name) }?;
+        let mut attributes = resource.attributes.lock();
+        let found = attributes.iter_mut().rev().find(|a| a.name.as_bytes() == name)?;
+        Some(ptr::from_mut(&mut **found))
+    })
+}
+
+/// The value of an attribute, which lives as long as the resource; NULL if it has none.
+///
+/// # Safety
+/// `attribute` is NULL or an attribute of a live resource.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_attr_get_value(attribute: *mut coap_attr_t) -> *mut coap_str_const_t {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| unsafe { attribute.as_ref() }?.value.as_ref().map(|value| value.0))
+}
+
+/// What a C function that prints through a window answers.
+pub(crate) fn print_status(window: &Window<'_>) -> coap_print_status_t {
+    let cut = if window.is_cut() { COAP_PRINT_STATUS_TRUNC } else { 0 };
+    // A window is never longer than this: see `window_buffer`.
+    cut | window.filled() as coap_print_status_t & COAP_PRINT_STATUS_MAX
+}
+
+/// The buffer of a C function that prints through a window.
+///
+/// # Safety
+/// `buf` is NULL or has `len` bytes, which nobody else uses as long as the result is used.
+pub(crate) unsafe fn window_buffer<'a>(buf: *mut u8, len: usize) -> Option<&'a mut [u8]> {
+    if len == 0 {
+        return Some(&mut []);
+    }
+    let len = len.min(COAP_PRINT_STATUS_MAX as usize);
+    // SAFETY: not NULL, of a possible length, and the caller promises the bytes.
+    (!buf.is_null()).then(|| unsafe { slice::from_raw_parts_mut(buf, len) })
+}
+
+/// Prints a resource as the list of resources shows it: `</path>;name=value`. `*len` is the length
+/// of `buf`, and `*offset` how many bytes to leave out. On return `*len` is the length of the
+/// whole text, and `*offset` how many bytes were still to be left out at its end.
+///
+/// Returns how many bytes are in `buf` (`COAP_PRINT_OUTPUT_LENGTH`), with
+/// `COAP_PRINT_STATUS_TRUNC` set when text was left out at the end, or `COAP_PRINT_STATUS_ERROR`
+/// when a pointer is NULL.
+///
+/// # Safety
+/// `resource` is NULL or a live resource; `len` and `offset` are NULL or may be written; `buf` has
+/// `*len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_print_link(
+    resource: *const coap_resource_t,
+    buf: *mut u8,
+    len: *mut usize,
+    offset: *mut usize,
+) -> coap_print_status_t {
+    ffi_or(COAP_PRINT_STATUS_ERROR, || {
+        // SAFETY: NULL or live, as the caller promises.
+        let resource = unsafe { resource.as_ref() }?;
+        // SAFETY: NULL or writable, as the caller promises.
+        let (len, offset) = unsafe { (len.as_mut()?, offset.as_mut()?) };
+        // SAFETY: NULL or as long as `*len` says.
+        let mut window = Window::new(unsafe { window_buffer(buf, *len) }?, *offset);
+        resource.core.write_link(&mut window);
+        *len = window.total();
+        *offset = offset.saturating_sub(window.total());
+        Some(print_status(&window))
+    })
+}
