@@ -270,6 +270,57 @@ unsafe fn packet_info(header: &libc::msghdr) -> Option<PacketInfo> {
     None
 }
 
+fn vector_of(bytes: &[u8]) -> libc::iovec {
+    libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }
+}
+
+/// The header of a datagram to be sent. It points to what it is made from.
+fn header_of(
+    remote: Option<&SockAddr>,
+    source: Option<&PacketSource>,
+    vector: &mut libc::iovec,
+    control: &mut Control,
+) -> libc::msghdr {
+    // SAFETY: plain data for which zero is a value.
+    let mut header = unsafe { zeroed::<libc::msghdr>() };
+    header.msg_iov = vector;
+    header.msg_iovlen = 1;
+    if let Some(remote) = remote {
+        header.msg_name = remote.as_ptr().cast_mut().cast();
+        header.msg_namelen = remote.len();
+    }
+    if let Some(source) = source {
+        source.write(control, &mut header);
+    }
+    header
+}
+
+/// Sends one datagram.
+pub(super) fn send_one(
+    socket: BorrowedFd<'_>,
+    remote: Option<&Address>,
+    source: Option<&Source>,
+    bytes: &[u8],
+) -> io::Result<usize> {
+    let name = remote.map(to_system).transpose()?;
+    let source = source.and_then(|source| PacketSource::new(source, remote));
+    let (mut vector, mut control) = (vector_of(bytes), Control([0; CONTROL]));
+    let header = header_of(name.as_ref(), source.as_ref(), &mut vector, &mut control);
+    loop {
+        // SAFETY: all that the header points to is alive; sending only reads it.
+        let n =
+            unsafe { libc::sendmsg(socket.as_raw_fd(), &header, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
+        let Ok(n) = usize::try_from(n) else {
+            let error = io::Error::last_os_error();
+            if error.kind() == io::ErrorKind::Interrupted {
+                continue;
+            }
+            return Err(error);
+        };
+        return Ok(n);
+    }
+}
+
 /// How far sending a batch came.
 #[derive(Debug)]
 #[must_use]
@@ -446,20 +497,11 @@ impl SendBatch {
         for ((out, vector), control) in waiting.zip(&mut vectors).zip(&mut controls) {
             let bytes = self.arena.get(start..out.end).unwrap_or_default();
             start = out.end;
-            let vector = vector
-                .write(libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() });
+            let vector = vector.write(vector_of(bytes));
+            let control = control.write(Control([0; CONTROL]));
             // SAFETY: plain data for which zero is a value.
             let mut message = unsafe { zeroed::<libc::mmsghdr>() };
-            let header = &mut message.msg_hdr;
-            header.msg_iov = vector;
-            header.msg_iovlen = 1;
-            if let Some(remote) = &out.remote {
-                header.msg_name = remote.as_ptr().cast_mut().cast();
-                header.msg_namelen = remote.len();
-            }
-            if let Some(source) = &out.source {
-                source.write(control.write(Control([0; CONTROL])), header);
-            }
+            message.msg_hdr = header_of(out.remote.as_ref(), out.source.as_ref(), vector, control);
             headers.push(message);
         }
         // SAFETY: all that the headers point to is alive; sending only reads it.

@@ -1,7 +1,7 @@
 //! UDP sockets: one for an endpoint, one for each client session.
 
 use crate::address::Address;
-use crate::net::batch::{Outcome, RecvBatch, SendBatch, Source};
+use crate::net::batch::{Outcome, RecvBatch, SendBatch, Source, send_one};
 use crate::net::interface;
 use crate::net::sockaddr::{from_system, to_system};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -83,18 +83,7 @@ impl UdpSocket {
     /// Sends one datagram: to `remote`, or to the peer it is connected to; from `source`, or as the
     /// system chooses.
     pub fn send(&self, remote: Option<&Address>, source: Option<&Source>, bytes: &[u8]) -> io::Result<usize> {
-        if source.is_none() {
-            return match remote {
-                None => self.socket.send(bytes),
-                Some(remote) => self.socket.send_to(bytes, &to_system(remote)?),
-            };
-        }
-        let mut one = SendBatch::new();
-        one.push(remote, source, bytes)?;
-        match self.send_batch(&mut one).error {
-            Some(error) => Err(error),
-            None => Ok(bytes.len()),
-        }
+        send_one(self.as_fd(), remote, source, bytes)
     }
 
     /// Joins a multicast group on an interface, given by name or index; by default the one the
