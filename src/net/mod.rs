@@ -3,12 +3,19 @@
 //! What may enter: file descriptors, system calls, and the values of [`crate::address`]. No CoAP:
 //! what the bytes mean is known in [`crate::message`] and above.
 
-mod batch;
 mod interface;
+mod pktinfo;
 pub mod poller;
+mod recv;
 pub mod resolve;
+mod send;
 pub(crate) mod sockaddr;
 pub mod udp;
 
-pub use batch::{Outcome, Received, RecvBatch, SendBatch, Source};
 pub use interface::{is_broadcast, is_group};
+pub use pktinfo::Source;
+pub use recv::{Received, RecvBatch};
+pub use send::{Outcome, SendBatch};
+
+/// How many datagrams go through one system call.
+const BATCH: usize = 64;

@@ -1,7 +1,8 @@
 //! UDP sockets: one for an endpoint, one for each client session.
 
+use super::send::send_one;
+use super::{Outcome, RecvBatch, SendBatch, Source};
 use crate::address::Address;
-use crate::net::batch::{Outcome, RecvBatch, SendBatch, Source, send_one};
 use crate::net::interface;
 use crate::net::sockaddr::{from_system, to_system};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
