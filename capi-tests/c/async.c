@@ -4,7 +4,7 @@
  * mend no_request: the reference crashes when there is no request to register. Ours registers nothing.
  * mend freed_in_handler: the reference frees twice when the handler of a triggered request frees it. Ours frees
  *   once, and the response goes out. */
-#include "test.h"
+#include "peer.h"
 
 static coap_context_t *context;
 static peer_t peer;

@@ -1,6 +1,6 @@
 /* coap_cache.h: keys, entries, idle times and the end of a session. */
 
-#include "test.h"
+#include "peer.h"
 
 static coap_context_t *context;
 static coap_session_t *one, *two;

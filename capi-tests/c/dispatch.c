@@ -1,5 +1,5 @@
 /* Which resource and which handler a request reaches. */
-#include "test.h"
+#include "peer.h"
 
 static const char *released;
 

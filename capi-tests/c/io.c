@@ -8,7 +8,7 @@
  * mend do_io: for the same reason its coap_io_do_io reads nothing. Ours does.
  * mend no_context: the reference crashes without a context. Ours answers -1.
  * mend drain: the reference reads one datagram of a socket in each turn. Ours reads what is there. */
-#include "test.h"
+#include "peer.h"
 
 #include <pthread.h>
 #include <sys/epoll.h>

@@ -4,7 +4,7 @@
  * mend endpoint_in_handler: on the reference a request's handler must not free the endpoint that the request
  *   came to. On ours it may; there is no response then.
  * mend context_in_handler: nor may it free the context there. On ours it may, and the loop returns. */
-#include "test.h"
+#include "peer.h"
 
 #include <sys/wait.h>
 

@@ -1,5 +1,5 @@
 /* What a server refuses, with which code, payload and options; and what the error functions send. */
-#include "test.h"
+#include "peer.h"
 
 static coap_pdu_code_t code;
 static int with_payload;

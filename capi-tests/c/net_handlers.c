@@ -1,5 +1,5 @@
 /* Which handlers run for each method and message type, in which order, with which arguments. */
-#include "test.h"
+#include "peer.h"
 
 static int responses;
 static coap_response_t answer_of_handler = COAP_RESPONSE_OK;

@@ -1,7 +1,7 @@
 /* What the functions that send put on the wire: coap_send and the short forms for ACK, RST and errors.
  *
  * mend no_filter: the reference crashes on an error response with no filter. Ours copies no options. */
-#include "test.h"
+#include "peer.h"
 
 static peer_t peer;
 static datagram_t seen;

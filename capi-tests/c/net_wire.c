@@ -4,7 +4,7 @@
  *   stored answer, and the handler runs once (RFC 7252 section 4.2 and 4.5).
  * mend max_token_size: the reference aborts on a maximum out of range and takes no more than 4,096 of the
  *   65,804 bytes that RFC 8974 allows. Ours leaves the maximum as it was, and goes to 65,804. */
-#include "test.h"
+#include "peer.h"
 
 static int calls;
 

@@ -1,6 +1,6 @@
 /* coap_resource.h: resources, their handlers, what replaces what, and who gets a request. */
 
-#include "test.h"
+#include "peer.h"
 
 static coap_context_t *context;
 

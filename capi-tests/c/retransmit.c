@@ -3,7 +3,7 @@
  *
  * mend disconnected: on coap_session_disconnected the reference reports a message in flight twice when
  *   another waits behind it. Ours reports each once. */
-#include "test.h"
+#include "peer.h"
 
 static coap_context_t *context;
 static coap_session_t *session;

@@ -1,6 +1,6 @@
 /* A client and a scripted server: piggybacked and separate responses, late, early, twice, and ones that
  * match nothing. */
-#include "test.h"
+#include "peer.h"
 
 static int responses, nacks;
 

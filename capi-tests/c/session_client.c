@@ -1,7 +1,7 @@
 /* A client session: how it is made, what is refused, what it tells about itself, and its counts.
  *
  * mend null_session: the reference aborts in some getters that are given no session. Ours answer 0 or NULL. */
-#include "test.h"
+#include "peer.h"
 
 static coap_context_t *context;
 

@@ -3,7 +3,7 @@
  *
  * mend type_client: the reference lets a server session over UDP be made a client's and then refuses to send
  *   requests on it. Ours sends them. */
-#include "test.h"
+#include "peer.h"
 
 enum { PEERS = 4 };
 

@@ -1,6 +1,6 @@
 /* Several threads on one context: one serves, one runs the client's loop, and others send, make and release
  * sessions, and change settings meanwhile. */
-#include "test.h"
+#include "peer.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -51,7 +51,7 @@ fn run(options: &Options) -> Result<Tally, String> {
             scope.spawn(|| {
                 while let Some((mode, program)) = take(&jobs) {
                     let verdict = verdict::judge(options, mode, &program)
-                        .unwrap_or_else(|text| Verdict::Failed(vec![text]));
+                        .unwrap_or_else(|text| Verdict::Failed(text.lines().map(String::from).collect()));
                     report(options, mode, &program, verdict, &tally);
                 }
             });
