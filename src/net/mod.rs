@@ -12,10 +12,8 @@ mod send;
 pub(crate) mod sockaddr;
 pub mod udp;
 
-pub use interface::{is_broadcast, is_group};
 pub use pktinfo::Source;
 pub use recv::{Received, RecvBatch};
 pub use send::{Outcome, SendBatch};
 
-/// How many datagrams go through one system call.
-const BATCH: usize = 64;
+pub use interface::{is_broadcast, is_group};

@@ -2,7 +2,6 @@
 //!
 //! The memory is laid out once and used again for each call; nothing is allocated per datagram.
 
-use super::BATCH;
 use super::pktinfo::{Control, PacketInfo, packet_info};
 use super::sockaddr::from_system;
 use crate::address::Address;
@@ -11,6 +10,9 @@ use core::ptr;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// How many datagrams go through one system call, in either direction.
+pub(super) const BATCH: usize = 64;
 
 /// Room for the largest datagram that UDP can carry.
 const DATAGRAM: usize = 65_536;

@@ -1,7 +1,7 @@
 //! Datagrams going out, one by one or by the batch.
 
-use super::BATCH;
 use super::pktinfo::{Control, PacketSource, Source};
+use super::recv::BATCH;
 use super::sockaddr::to_system;
 use crate::address::Address;
 use core::mem::{MaybeUninit, zeroed};
