@@ -58,7 +58,9 @@ on_response(coap_session_t *session, const coap_pdu_t *sent, const coap_pdu_t *r
 static void
 on_nack(coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason, const coap_mid_t mid) {
   (void)session, (void)mid;
-  printf("nack %s%s\n", nack_name(reason), sent && coap_pdu_get_code(sent) == COAP_EMPTY_CODE ? " of an empty message" : "");
+  if (!sent) /* a Reset of something that was never sent */
+    return;
+  printf("nack %s%s\n", nack_name(reason), coap_pdu_get_code(sent) == COAP_EMPTY_CODE ? " of an empty message" : "");
   step_done = 1;
 }
 
