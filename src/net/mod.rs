@@ -8,12 +8,14 @@ mod pktinfo;
 pub mod poller;
 mod recv;
 pub mod resolve;
+mod select;
 mod send;
 pub(crate) mod sockaddr;
 pub mod udp;
 
 pub use pktinfo::Source;
 pub use recv::{Received, RecvBatch};
+pub use select::{FdSets, select};
 pub use send::{Outcome, SendBatch};
 
 pub use interface::{is_broadcast, is_group};
