@@ -93,6 +93,7 @@ install: all $(VARIANTS:%=install-%)
 	for page in $(wildcard man/*.[357] man/*/*.[357]); do \
 	  $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; \
 	done
+	man/aliases $(DESTDIR)$(MANDIR)
 
 install-%: build/%/done
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig
