@@ -110,6 +110,7 @@ uninstall:
 	for page in $(wildcard man/*.[357] man/*/*.[357]); do \
 	  rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; \
 	done
+	rm -f $$(grep -lx '\.so man3/coap_.*' $(DESTDIR)$(MANDIR)/man3/coap_*.3 2>/dev/null)
 
 demo:
 	@tools/deps demo
