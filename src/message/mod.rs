@@ -11,6 +11,8 @@ pub mod kind;
 pub mod link_format;
 pub mod option;
 pub mod pdu;
+#[cfg(test)]
+mod properties;
 pub mod show;
 pub mod uri;
 

@@ -302,38 +302,28 @@ impl Pdu {
         true
     }
 
-    /// Sets the value of the first option with this number, or adds the option.
+    /// Sets the value of the first option with this number, which stays where it is, or adds the
+    /// option.
     pub fn update_option(&mut self, number: Number, value: &[u8]) -> Result<(), PduError> {
-        let old = self.option(number).map(|o| o.value.len());
-        if old == Some(value.len()) {
-            if let Some(range) = self.option_range(number)
-                && let Some(place) = self.buf.get_mut(range)
-            {
-                place.copy_from_slice(value);
-            }
-            return Ok(());
-        }
         if value.len() > super::option::MAX_EXTENDED as usize {
             return Err(PduError::Unencodable);
         }
-        if let Some(old) = old {
-            // The head may grow by up to two bytes for a longer value.
-            self.check_size((value.len() + 2).saturating_sub(old))?;
-            self.remove_option(number);
+        let mut walk = Options::new(self.option_bytes());
+        let mut start = HEADROOM + self.token_len;
+        let mut before = Number(0);
+        while let Some(Ok(opt)) = walk.next() {
+            let end = self.options_end - walk.rest().len();
+            if opt.number == number {
+                let head = Head::encode(u32::from(number.0 - before.0), value.len() as u32);
+                let size = head.as_bytes().len() + value.len();
+                self.check_size(size.saturating_sub(end - start))?;
+                self.replace_bytes(start, end - start, &[]);
+                self.insert_bytes(start, &head, value);
+                return Ok(());
+            }
+            (start, before) = (end, opt.number);
         }
         self.add_option(number, value).map(|_| ())
-    }
-
-    /// Where the value of the first option with this number stands in `buf`.
-    fn option_range(&self, number: Number) -> Option<core::ops::Range<usize>> {
-        let mut walk = Options::new(self.option_bytes());
-        while let Some(Ok(opt)) = walk.next() {
-            if opt.number == number {
-                let end = self.options_end - walk.rest().len();
-                return Some(end - opt.value.len()..end);
-            }
-        }
-        None
     }
 
     fn replace_bytes(&mut self, at: usize, old_len: usize, new: &[u8]) {
