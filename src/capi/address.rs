@@ -1,6 +1,7 @@
 //! `coap_address.h`: transport addresses, and finding them by name.
 
 use super::ffi::ffi;
+use super::mem::{coap_free_type, coap_malloc_type};
 use super::types::*;
 use crate::address::Address;
 use crate::net::{self, resolve::resolve, sockaddr};
@@ -352,8 +353,7 @@ fn list_of(entries: impl IntoIterator<Item = coap_addr_info_t>) -> Option<*mut c
     let mut head = ptr::null_mut();
     let mut tail = &raw mut head;
     for entry in entries {
-        // SAFETY: any size may be asked for.
-        let new = unsafe { libc::malloc(size_of::<coap_addr_info_t>()) }.cast::<coap_addr_info_t>();
+        let new = coap_malloc_type(COAP_STRING, size_of::<coap_addr_info_t>()).cast::<coap_addr_info_t>();
         if new.is_null() {
             // SAFETY: the list so far.
             unsafe { coap_free_address_info(head) };
@@ -380,7 +380,7 @@ pub unsafe extern "C" fn coap_free_address_info(info_list: *mut coap_addr_info_t
         // SAFETY: an entry of the list, read before it is released.
         unsafe {
             let next = (*at).next;
-            libc::free(at.cast());
+            coap_free_type(COAP_STRING, at.cast());
             at = next;
         }
     }
