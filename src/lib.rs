@@ -8,7 +8,7 @@
 //! - [`driver`]: binds sockets and state machines to a context; calls handlers.
 //! - [`capi`]: the `extern "C"` functions, one file per public header.
 //!
-//! Beside the rooms stand a few words that all may use: [`address`], [`log`], [`variant`]; and, for
+//! Beside the rooms stand a few words that all may use: [`address`], [`mod@log`], [`variant`]; and, for
 //! the driver and the C interface, [`clock`] and [`random`].
 #![deny(unsafe_op_in_unsafe_fn, missing_docs)]
 
