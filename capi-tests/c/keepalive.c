@@ -1,5 +1,5 @@
 /* Keep-alive: a client session that is quiet for too long sends a CoAP ping; what comes of it. (Only the first
- * is timed from below: the reference counts whole seconds of its own clock.)
+ * is timed from below: the reference counts whole seconds of its own clock.) */
 #include "peer.h"
 
 static coap_context_t *context;
