@@ -1,3 +1,18 @@
 //! Binds sockets and state machines to a context: the loop, the lock, delivery to handlers.
+//!
+//! All state of a context is behind one lock ([`Context::with`]), which is never held while the
+//! application runs or while a thread waits. What may enter: the order of things, ids, handles.
+//! No protocol (that is [`crate::protocol`]), no system call (that is [`crate::net`]).
 
+mod application;
+mod context;
 pub(crate) mod loss;
+mod process;
+mod session;
+mod socket;
+
+pub use application::{Application, Exchange};
+pub use context::{Context, State};
+pub use process::Wait;
+pub use session::{AppData, EndpointHandle, SessionHandle};
+pub use socket::Sockets;

@@ -89,13 +89,16 @@ impl Engine {
         }
     }
 
-    /// Ends a session: what waits in it is dropped, and [`Notice::Ended`] is its last event.
+    /// Ends a session: what waits in it is dropped. If a peer opened it, [`Notice::Ended`] is its
+    /// last event.
     pub fn end(&mut self, id: SessionId) {
         self.drop_messages(id, None);
-        for waiting in self.asyncs.of_session(id) {
-            self.free_async(waiting);
+        if self.sessions.get(id).is_some_and(|s| s.asyncs > 0) {
+            for waiting in self.asyncs.of_session(id) {
+                self.free_async(waiting);
+            }
         }
-        if self.sessions.remove(id).is_some() {
+        if self.sessions.remove(id).is_some_and(|s| s.role == Role::Server) {
             self.notice(id, Notice::Ended);
         }
     }

@@ -1,0 +1,45 @@
+//! What the driver asks of whoever owns a context.
+
+use super::SessionHandle;
+use crate::message::{Mid, Pdu};
+use crate::protocol::asynchronous::AsyncId;
+use crate::protocol::engine::Handle;
+use crate::protocol::event::{NackReason, Notice};
+use core::any::Any;
+use std::sync::Arc;
+
+/// A request for a handler, and the response it fills in.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The request.
+    pub request: Pdu,
+    /// The response; with code 0.00 it comes later, or not at all.
+    pub response: Pdu,
+}
+
+/// Handles what the state machines hand out. No lock is held during a call, and any function of
+/// the context may be called from it. Calls for one context never overlap, but nest when a call
+/// runs the loop.
+pub trait Application: Any + Send + Sync {
+    /// A request for the resource that `handle` was added with.
+    fn request(&self, session: &Arc<SessionHandle>, handle: &Handle, exchange: Exchange) -> Exchange;
+
+    /// A response, with the request it came in the acknowledgement of. Gives the response back,
+    /// and whether it is accepted.
+    fn response(&self, session: &Arc<SessionHandle>, sent: Option<Pdu>, received: Pdu) -> (Pdu, bool);
+
+    /// A message was not delivered.
+    fn nack(&self, session: &Arc<SessionHandle>, sent: Option<Pdu>, reason: NackReason, mid: Mid);
+
+    /// An empty confirmable message came.
+    fn ping(&self, session: &Arc<SessionHandle>, received: Pdu);
+
+    /// Something happened to the session.
+    fn notice(&self, session: &Arc<SessionHandle>, notice: Notice);
+
+    /// A request put aside is done with: what was kept with it can go.
+    fn async_freed(&self, id: AsyncId);
+
+    /// For the owner of the context to find its own type.
+    fn as_any(&self) -> &dyn Any;
+}

@@ -1,0 +1,250 @@
+//! The loop: what is due, what came in, what the application must see.
+
+use super::socket::Use;
+use super::{Context, Exchange, SessionHandle, State};
+use crate::net::batch::RecvBatch;
+use crate::net::poller::Ready;
+use crate::protocol::engine::{Datagram, Handle};
+use crate::protocol::event::{Event, Notice, Request};
+use crate::protocol::session::{Path, Role, SessionId, SocketId};
+use core::time::Duration;
+use parking_lot::MutexGuard;
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+/// How many batches one turn takes from one socket, so that a busy one does not starve the rest.
+const BATCHES_PER_TURN: usize = 8;
+
+/// How long a turn of the loop may wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wait {
+    /// Until something happens.
+    Forever,
+    /// At most so long.
+    AtMost(Duration),
+}
+
+impl Wait {
+    /// Not at all.
+    pub const NONE: Wait = Wait::AtMost(Duration::ZERO);
+}
+
+thread_local! {
+    /// Memory for what a thread receives; a nested turn of the loop makes its own.
+    static BATCH: RefCell<Option<Box<RecvBatch>>> = const { RefCell::new(None) };
+}
+
+impl Context {
+    /// One turn: delivers what is due, waits for more, and delivers that. It does not wait if
+    /// something was delivered before.
+    pub fn process(self: &Arc<Self>, wait: Wait) -> io::Result<()> {
+        let delivered = self.due();
+        self.wait_and_read(if delivered { Wait::NONE } else { wait })?;
+        self.due();
+        Ok(())
+    }
+
+    /// Does what is due by now, and delivers it. Returns whether the application saw something.
+    pub fn due(self: &Arc<Self>) -> bool {
+        let _turn = self.delivery.lock();
+        let mut state = self.state.lock();
+        state.engine.handle_timeout(crate::clock::now());
+        let delivered = self.deliver(&mut state);
+        self.settle(&mut state);
+        delivered
+    }
+
+    /// Delivers what waits to be delivered.
+    pub(super) fn deliver_all(self: &Arc<Self>) {
+        let _turn = self.delivery.lock();
+        let mut state = self.state.lock();
+        self.deliver(&mut state);
+        self.settle(&mut state);
+    }
+
+    fn wait_and_read(self: &Arc<Self>, wait: Wait) -> io::Result<()> {
+        let now = crate::clock::now();
+        let until = {
+            let mut state = self.state.lock();
+            let limit = match wait {
+                Wait::Forever => None,
+                Wait::AtMost(d) => Some(now + d),
+            };
+            let until = match (limit, state.engine.poll_timeout()) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            state.waiting = Some(until);
+            until
+        };
+        let mut ready = Vec::new();
+        let waited = self.poller.wait(until.map(|at| at - now), &mut ready);
+        self.state.lock().waiting = None;
+        waited?;
+        self.read_ready(&ready);
+        Ok(())
+    }
+
+    /// Takes what came in out of the sockets that are ready, and delivers it.
+    pub fn read_ready(self: &Arc<Self>, ready: &[Ready]) {
+        if ready.is_empty() {
+            return;
+        }
+        let _turn = self.delivery.lock();
+        let mut batch = BATCH.take().unwrap_or_else(|| Box::new(RecvBatch::new()));
+        for event in ready {
+            let socket = SocketId(event.token as u32);
+            if event.writable {
+                self.state.lock().sockets.flush(&self.poller, socket.0 as usize);
+            }
+            if event.readable || event.error {
+                self.read_socket(socket, &mut batch);
+            }
+        }
+        BATCH.set(Some(batch));
+    }
+
+    fn read_socket(self: &Arc<Self>, id: SocketId, batch: &mut RecvBatch) {
+        for _ in 0..BATCHES_PER_TURN {
+            let mut state = self.state.lock();
+            let Some(entry) = state.sockets.get(id) else { return };
+            let (socket, purpose) = (Arc::clone(&entry.socket), entry.purpose);
+            if let Err(error) = socket.recv_batch(batch) {
+                self.read_failed(&mut state, purpose, &error);
+                return;
+            }
+            let now = crate::clock::now();
+            let more = batch.is_full();
+            for received in batch.iter() {
+                let multicast = received.local != received.reply_from;
+                let datagram = Datagram { bytes: received.data, multicast };
+                match purpose {
+                    Use::Endpoint { mtu } => {
+                        let path = Path {
+                            socket: id,
+                            local: received.reply_from.clone(),
+                            remote: received.remote.clone(),
+                            ifindex: received.ifindex,
+                        };
+                        state.engine.handle_endpoint_datagram(now, &path, mtu, datagram);
+                    }
+                    Use::Client(session) => state.engine.handle_datagram(now, session, datagram),
+                }
+                self.deliver(&mut state);
+            }
+            self.settle(&mut state);
+            if !more {
+                return;
+            }
+        }
+    }
+
+    fn read_failed(&self, state: &mut MutexGuard<'_, State>, purpose: Use, error: &io::Error) {
+        match purpose {
+            Use::Client(session) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                if let Some(s) = state.engine.sessions().get(session) {
+                    crate::log!(WARN, "** {s}: coap_socket_recv: ICMP: {error}");
+                }
+                state.engine.handle_unreachable(session);
+            }
+            _ => crate::log!(WARN, "cannot receive: {error}"),
+        }
+    }
+
+    /// Delivers events until there are none. The state is unlocked while the application runs.
+    fn deliver(self: &Arc<Self>, state: &mut MutexGuard<'_, State>) -> bool {
+        let mut delivered = false;
+        loop {
+            while let Some(id) = state.engine.poll_freed_async() {
+                MutexGuard::unlocked(state, || self.application.async_freed(id));
+            }
+            let Some(event) = state.engine.poll_event() else { return delivered };
+            delivered = true;
+            self.deliver_event(state, event);
+        }
+    }
+
+    fn deliver_event(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, event: Event) {
+        match event {
+            Event::Request(request) => self.deliver_request(state, request),
+            Event::Response { session, sent, received } => {
+                let Some(handle) = self.handle(state, session) else { return };
+                let (received, accepted) =
+                    MutexGuard::unlocked(state, || self.application.response(&handle, sent, received));
+                state.engine.response_done(crate::clock::now(), session, received, accepted);
+            }
+            Event::Nack { session, sent, reason, mid } => {
+                let Some(handle) = self.handle(state, session) else { return };
+                MutexGuard::unlocked(state, || self.application.nack(&handle, sent, reason, mid));
+            }
+            Event::Ping { session, received } => {
+                let Some(handle) = self.handle(state, session) else { return };
+                MutexGuard::unlocked(state, || self.application.ping(&handle, received));
+            }
+            Event::Notice { session, notice: Notice::Ended } => {
+                let Some(handle) = state.sessions.get(&session).cloned() else { return };
+                MutexGuard::unlocked(state, || self.application.notice(&handle, Notice::Ended));
+                state.sessions.remove(&session);
+                // A handler may have taken a reference to what has ended; it keeps the handle
+                // alive until it gives it back.
+                MutexGuard::unlocked(state, || drop(handle));
+            }
+            Event::Notice { session, notice } => {
+                let Some(handle) = self.handle(state, session) else { return };
+                MutexGuard::unlocked(state, || self.application.notice(&handle, notice));
+            }
+        }
+    }
+
+    fn deliver_request(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, mut event: Request) {
+        let Some(session) = self.handle(state, event.session) else { return };
+        let Some(entry) = state.engine.resources.get(event.resource) else {
+            // Deleted by an earlier handler of this turn.
+            return state.engine.resource_gone(crate::clock::now(), event);
+        };
+        let resource: Handle = Arc::clone(&entry.handle);
+        let exchange = Exchange { request: event.request, response: event.response };
+        let done =
+            MutexGuard::unlocked(state, || self.application.request(&session, &resource, exchange));
+        (event.request, event.response) = (done.request, done.response);
+        state.engine.respond(crate::clock::now(), event);
+        // If it was deleted meanwhile, its last reference may run the application's code.
+        MutexGuard::unlocked(state, || drop((resource, session)));
+    }
+
+    /// The handle of a session, made when it is first needed; none after the session ended, when
+    /// nothing of it is delivered any more.
+    fn handle(self: &Arc<Self>, state: &mut State, id: SessionId) -> Option<Arc<SessionHandle>> {
+        let session = state.engine.sessions().get(id)?;
+        if session.role == Role::Client {
+            return state.sessions.get(&id).cloned();
+        }
+        let handle = state.sessions.entry(id).or_insert_with(|| SessionHandle::new(Arc::clone(self), id, 0));
+        Some(Arc::clone(handle))
+    }
+
+    /// The descriptor that becomes readable when [`Context::process`] would have something to do.
+    pub fn watch(&self) -> RawFd {
+        self.with(|state| state.watched = true);
+        std::os::fd::AsRawFd::as_raw_fd(&self.poller)
+    }
+
+    /// How long until something is due: `None` if nothing is.
+    pub fn time_left(&self) -> Option<Duration> {
+        let state = self.state.lock();
+        if state.engine.has_events() {
+            return Some(Duration::ZERO);
+        }
+        state.engine.poll_timeout().map(|at| at - crate::clock::now())
+    }
+
+    /// Looks once for what is ready, without waiting, and takes it in.
+    pub fn read_now(self: &Arc<Self>) -> io::Result<()> {
+        let mut ready = Vec::new();
+        self.poller.wait(Some(Duration::ZERO), &mut ready)?;
+        self.read_ready(&ready);
+        Ok(())
+    }
+}

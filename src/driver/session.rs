@@ -1,0 +1,113 @@
+//! The handles that applications hold: they live on the heap at one place, and lead to the state
+//! of their context by an id that can go stale.
+
+use super::Context;
+use crate::address::Address;
+use crate::protocol::session::{Session, SessionId, SocketId};
+use core::any::Any;
+use core::ffi::c_void;
+use core::fmt;
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// What the application keeps with a handle and gets back; never followed by this library.
+#[derive(Default)]
+pub struct AppData(AtomicPtr<c_void>);
+
+impl AppData {
+    /// What was set last; NULL before.
+    pub fn get(&self) -> *mut c_void {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Sets it and gives what was there.
+    pub fn set(&self, data: *mut c_void) -> *mut c_void {
+        self.0.swap(data, Ordering::AcqRel)
+    }
+}
+
+/// A session as the application sees it.
+pub struct SessionHandle {
+    pub(super) context: Arc<Context>,
+    pub(super) id: SessionId,
+    /// References that the application holds.
+    pub(super) references: AtomicU32,
+    /// The application's data.
+    pub app_data: AppData,
+    extension: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl SessionHandle {
+    pub(super) fn new(context: Arc<Context>, id: SessionId, references: u32) -> Arc<Self> {
+        Arc::new(SessionHandle {
+            context,
+            id,
+            references: AtomicU32::new(references),
+            app_data: AppData::default(),
+            extension: OnceLock::new(),
+        })
+    }
+
+    /// Its context.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Its name in the state machines.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Something of type `T` that lives as long as the handle, made when first asked for. One
+    /// type is used with all handles.
+    pub fn extension<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        self.extension.get_or_init(|| Box::new(make())).downcast_ref()
+    }
+
+    /// Looks at the session. `None` after it ended.
+    pub fn read<R>(&self, look: impl FnOnce(&Session) -> R) -> Option<R> {
+        self.context.state.lock().engine.sessions().get(self.id).map(look)
+    }
+
+    /// Changes the session. `None` after it ended.
+    pub fn change<R>(&self, change: impl FnOnce(&mut Session) -> R) -> Option<R> {
+        self.context.with(|state| state.engine.session_mut(self.id).map(change))
+    }
+
+    /// The application takes one more reference.
+    pub fn hold(&self) {
+        self.references.fetch_add(1, Ordering::Relaxed);
+        self.context.with(|state| state.engine.hold(self.id));
+    }
+}
+
+impl fmt::Debug for SessionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.id)
+    }
+}
+
+/// An endpoint as the application sees it.
+pub struct EndpointHandle {
+    pub(super) context: Arc<Context>,
+    pub(super) socket: SocketId,
+    /// The address it is bound to.
+    pub local: Address,
+}
+
+impl EndpointHandle {
+    /// Its context.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> SocketId {
+        self.socket
+    }
+
+    /// Sets the most bytes of a message of sessions to come, header included.
+    pub fn set_mtu(&self, mtu: u32) {
+        self.context.with(|state| state.set_endpoint_mtu(self.socket, mtu));
+    }
+}
