@@ -2,8 +2,7 @@
 
 use super::socket::Use;
 use super::{Context, Exchange, SessionHandle, State};
-use crate::net::batch::RecvBatch;
-use crate::net::poller::Ready;
+use crate::net::{Ready, RecvBatch};
 use crate::protocol::engine::{Datagram, Handle};
 use crate::protocol::event::{Event, Notice, Request};
 use crate::protocol::session::{Path, Role, SessionId, SocketId};
@@ -206,8 +205,7 @@ impl Context {
         };
         let resource: Handle = Arc::clone(&entry.handle);
         let exchange = Exchange { request: event.request, response: event.response };
-        let done =
-            MutexGuard::unlocked(state, || self.application.request(&session, &resource, exchange));
+        let done = MutexGuard::unlocked(state, || self.application.request(&session, &resource, exchange));
         (event.request, event.response) = (done.request, done.response);
         state.engine.respond(crate::clock::now(), event);
         // If it was deleted meanwhile, its last reference may run the application's code.

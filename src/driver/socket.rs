@@ -1,9 +1,7 @@
 //! The sockets of a context, and sending through them.
 
 use crate::address::Address;
-use crate::net::batch::{SendBatch, Source};
-use crate::net::poller::Poller;
-use crate::net::udp::UdpSocket;
+use crate::net::{Poller, SendBatch, Source, UdpSocket};
 use crate::protocol::event::{Transmit, Transmits};
 use crate::protocol::session::{SessionId, SocketId};
 use slab::Slab;
@@ -109,7 +107,8 @@ impl Sockets {
         let queued = if entry.connected {
             entry.batch.push(None, None, transmit.bytes)
         } else {
-            let source = Source { address: path.local.clone(), ifindex: source_interface(path.ifindex, &path.remote) };
+            let source =
+                Source { address: path.local.clone(), ifindex: source_interface(path.ifindex, &path.remote) };
             entry.batch.push(Some(&path.remote), Some(&source), transmit.bytes)
         };
         match queued {

@@ -19,3 +19,5 @@ pub use select::{FdSets, select};
 pub use send::{Outcome, SendBatch};
 
 pub use interface::{is_broadcast, is_group};
+pub use poller::{Poller, Ready};
+pub use udp::UdpSocket;

@@ -1,7 +1,7 @@
 //! Sessions: who talks to whom, with which parameters; found by id or by addresses.
 //!
-//! The table also keeps the sessions that a server was given by its peers in the order of their
-//! last use, so that expiry and eviction look at the oldest only.
+//! The table also keeps the sessions that peers opened and the application does not hold in the
+//! order of their last use, so that expiry and eviction look at the oldest only.
 
 use super::exchange::Exchanges;
 use super::params::Params;
@@ -117,7 +117,7 @@ pub struct Session {
     /// Delayed responses that the application has announced and not yet given.
     pub asyncs: u32,
     /// While not zero the application holds the session, and it does not expire.
-    pub holds: u32,
+    holds: u32,
     params: Option<Box<Params>>,
     /// Confirmable messages that wait for one of the outstanding ones to end.
     waiting: Option<Box<VecDeque<Pdu>>>,
@@ -231,7 +231,7 @@ pub struct Sessions {
     generation: u32,
     oldest: u32,
     newest: u32,
-    server_count: usize,
+    listed: usize,
 }
 
 impl Default for Sessions {
@@ -243,7 +243,7 @@ impl Default for Sessions {
             generation: 0,
             oldest: NOBODY,
             newest: NOBODY,
-            server_count: 0,
+            listed: 0,
         }
     }
 }
@@ -263,7 +263,6 @@ impl Sessions {
         self.by_ends
             .insert_unique(hash, index, |i| slab.get(*i as usize).map_or(0, |s| hasher.hash_one(&s.path)));
         if role == Role::Server {
-            self.server_count += 1;
             self.link_newest(index);
         }
         Some(SessionId { index, generation: self.generation })
@@ -293,33 +292,47 @@ impl Sessions {
         self.get(id)?;
         self.forget_ends(id);
         self.unlink(id.index);
-        let session = self.slab.try_remove(id.index())?;
-        if session.role == Role::Server {
-            self.server_count -= 1;
+        self.slab.try_remove(id.index())
+    }
+
+    /// The application holds a session: once more than before.
+    pub fn hold(&mut self, id: SessionId) {
+        if let Some(session) = self.get_mut(id) {
+            session.holds += 1;
+            self.unlink(id.index);
         }
-        Some(session)
+    }
+
+    /// The application lets go of a session once. Gives how often it still holds it.
+    pub fn release(&mut self, id: SessionId, now: Instant) -> Option<u32> {
+        let session = self.get_mut(id)?;
+        session.holds = session.holds.saturating_sub(1);
+        let left = session.holds;
+        self.touch(id, now);
+        Some(left)
     }
 
     /// Marks a session as used.
     pub fn touch(&mut self, id: SessionId, now: Instant) {
         if let Some(session) = self.get_mut(id) {
             session.last_used = now;
-            if session.role == Role::Server && self.newest != id.index {
+            if session.role == Role::Server && session.holds == 0 && self.newest != id.index {
                 self.unlink(id.index);
                 self.link_newest(id.index);
             }
         }
     }
 
-    /// The session of a server that was not used for longest.
+    /// Of the sessions that peers opened and the application does not hold, the one that was not
+    /// used for longest.
     pub fn least_recently_used(&self) -> Option<(SessionId, &Session)> {
         let id = self.id_at(self.oldest)?;
         Some((id, self.get(id)?))
     }
 
-    /// How many sessions servers were given by their peers.
-    pub fn server_count(&self) -> usize {
-        self.server_count
+    /// How many sessions peers opened and the application does not hold.
+    pub fn listed(&self) -> usize {
+        self.listed
     }
 
     /// How many there are.
@@ -361,14 +374,16 @@ impl Sessions {
             None => self.oldest = index,
         }
         self.newest = index;
+        self.listed += 1;
     }
 
     fn unlink(&mut self, index: u32) {
         let Some(s) = self.slab.get_mut(index as usize) else { return };
-        if s.role != Role::Server {
+        let (older, newer) = (s.older, s.newer);
+        if older == NOBODY && self.oldest != index {
             return;
         }
-        let (older, newer) = (s.older, s.newer);
+        self.listed -= 1;
         (s.older, s.newer) = (NOBODY, NOBODY);
         match self.slab.get_mut(older as usize) {
             Some(s) => s.newer = newer,

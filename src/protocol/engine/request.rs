@@ -175,6 +175,12 @@ impl Engine {
         self.recycle(request);
     }
 
+    /// The resource was deleted before its handler could be called.
+    pub fn resource_gone(&mut self, now: Instant, mut gone: Request) {
+        error::fill(&mut gone.response, &gone.request, Code::NOT_FOUND, |_| false);
+        self.respond(now, gone);
+    }
+
     /// Sends a response unless somebody does not want it; a confirmable request is acknowledged
     /// in any case.
     fn answer(&mut self, now: Instant, id: SessionId, request: &Pdu, response: Pdu, multicast: bool) {

@@ -14,12 +14,15 @@ pub enum OpenError {
     Exists,
 }
 
+/// How many sessions with unfinished business are looked at for one to evict.
+const MAX_PASSED_OVER: usize = 16;
+
 impl Engine {
     /// Opens a session to a peer. The caller holds it; see [`Engine::release`].
     pub fn open(&mut self, now: Instant, path: Path) -> Result<SessionId, OpenError> {
-        let mut session = self.new_session(now, path, Role::Client);
-        session.holds = 1;
+        let session = self.new_session(now, path, Role::Client);
         let id = self.sessions.insert(session).ok_or(OpenError::Exists)?;
+        self.sessions.hold(id);
         if let Some(s) = self.sessions.get(id) {
             crate::log!(DEBUG, "***{s}: session connected");
         }
@@ -31,7 +34,7 @@ impl Engine {
         if let Some(id) = self.sessions.find(path) {
             return Some(id);
         }
-        self.make_room();
+        self.make_room(now);
         let mut session = self.new_session(now, path.clone(), Role::Server);
         session.mtu = mtu;
         let id = self.sessions.insert(session)?;
@@ -44,14 +47,19 @@ impl Engine {
         Session::new(path, role, self.config.mtu, self.config.max_token, now, seed)
     }
 
-    /// Ends the session that was idle for longest if a new one would be one too many.
-    fn make_room(&mut self) {
+    /// Ends the session that was idle for longest if a new one would be one too many. Sessions
+    /// that are still needed are passed over; after a few of them the new one is one too many.
+    fn make_room(&mut self, now: Instant) {
         let max = self.config.max_idle_sessions;
-        if max == 0 || self.sessions.server_count() < max {
+        if max == 0 || self.sessions.listed() < max {
             return;
         }
-        if let Some((id, _)) = self.sessions.least_recently_used().filter(|(_, s)| s.is_idle()) {
-            self.end(id);
+        for _ in 0..MAX_PASSED_OVER {
+            match self.sessions.least_recently_used() {
+                Some((id, session)) if session.is_idle() => return self.end(id),
+                Some((id, _)) => self.sessions.touch(id, now),
+                None => return,
+            }
         }
     }
 
@@ -72,20 +80,15 @@ impl Engine {
 
     /// The application holds the session: it does not expire until it is released.
     pub fn hold(&mut self, id: SessionId) {
-        if let Some(session) = self.sessions.get_mut(id) {
-            session.holds += 1;
-        }
+        self.sessions.hold(id);
     }
 
     /// The application lets go of the session once. A session that this side opened ends when
     /// nobody holds it; one that a peer opened goes on until it is idle for long enough.
     pub fn release(&mut self, now: Instant, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        session.holds = session.holds.saturating_sub(1);
-        if session.holds == 0 && session.role == Role::Client {
+        let left = self.sessions.release(id, now);
+        if left == Some(0) && self.sessions.get(id).is_some_and(|s| s.role == Role::Client) {
             self.end(id);
-        } else {
-            self.sessions.touch(id, now);
         }
     }
 
@@ -108,6 +111,18 @@ impl Engine {
         self.drop_messages(id, Some(reason));
         if let Some(session) = self.sessions.get_mut(id) {
             session.state = State::Closed;
+        }
+    }
+
+    /// The network says that nobody listens at the other end. Messages stay where they are, since
+    /// anybody can send such a message and the peer may come back; the application is told.
+    pub fn handle_unreachable(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        crate::log!(DEBUG, "***{session}: session ICMP issue (COAP_NACK_ICMP_ISSUE)");
+        for mid in &session.outstanding {
+            let sent = self.outstanding.get(&(id, *mid)).map(|out| out.pdu.clone());
+            let reason = NackReason::Unreachable;
+            self.events.push_back(Event::Nack { session: id, sent, reason, mid: *mid });
         }
     }
 
