@@ -2,7 +2,7 @@
 //! that its return type gives for a NULL argument or a panic.
 
 use crate::log;
-use core::ffi::{c_int, c_uint};
+use core::ffi::{CStr, c_char, c_int, c_uint};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A C return type and what it answers when a call cannot be carried out. Functions whose return
@@ -41,6 +41,19 @@ pub(crate) fn ffi<T: Answer>(body: impl FnOnce() -> Option<T>) -> T {
 /// The same, with the answer named.
 pub(crate) fn ffi_or<T>(failed: T, body: impl FnOnce() -> Option<T>) -> T {
     guard(body).unwrap_or(failed)
+}
+
+/// The text of a C string, without what is not UTF-8 in it; `None` for NULL.
+///
+/// # Safety
+/// `text` is NULL or a C string that lives as long as the result is used.
+pub(crate) unsafe fn text<'a>(text: *const c_char) -> Option<&'a str> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: a C string, as the caller promises.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str().inspect_err(|e| log!(WARN, "a name is not UTF-8: {e}")).ok()
 }
 
 fn guard<T>(body: impl FnOnce() -> Option<T>) -> Option<T> {

@@ -97,7 +97,7 @@ pub(crate) fn header(
     Some((kind, Code(code), Mid(mid)))
 }
 
-fn checked_type(kind: coap_pdu_type_t) -> Option<Type> {
+pub(crate) fn checked_type(kind: coap_pdu_type_t) -> Option<Type> {
     u8::try_from(kind).ok().filter(|k| *k <= 3).map(Type::from_bits)
 }
 

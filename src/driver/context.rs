@@ -9,10 +9,10 @@ use crate::protocol::engine::SendError;
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{Path, SessionId, SocketId};
 use crate::protocol::{Engine, Instant};
-use core::sync::atomic::Ordering;
 use hashbrown::HashMap;
 use parking_lot::{Mutex, MutexGuard, ReentrantMutex};
 use std::io;
+use std::net::ToSocketAddrs;
 use std::sync::Arc;
 
 /// All that changes in a context.
@@ -152,7 +152,7 @@ impl Context {
         state.endpoints.remove(&endpoint.socket);
     }
 
-    /// Opens a session to a peer, held once by the application.
+    /// Opens a session to a peer. The application holds one reference to it.
     pub fn open_session(
         self: &Arc<Self>,
         local: Option<&Address>,
@@ -178,36 +178,83 @@ impl Context {
             if let Some(entry) = state.sockets.get_mut(socket) {
                 entry.purpose = Use::Client(id);
             }
-            let handle = SessionHandle::new(Arc::clone(self), id, 1);
+            let handle = SessionHandle::new(Arc::clone(self), id);
+            if let Some(session) = state.engine.sessions().get(id) {
+                crate::log!(DEBUG, "***{session}: session {:p}: created outgoing session", Arc::as_ptr(&handle));
+                crate::log!(DEBUG, "***{session}: session connected");
+            }
             state.sessions.insert(id, Arc::clone(&handle));
             Ok(handle)
         })
+        .inspect(SessionHandle::hold)
     }
 
-    /// The application gives a reference to a session back. One that this side opened ends with
-    /// the last; what is queued in it is dropped.
-    pub fn release(&self, handle: &SessionHandle) {
-        let before = handle
-            .references
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| Some(n.saturating_sub(1)))
-            .unwrap_or(0);
-        if before == 0 {
-            crate::log!(WARN, "a session is released more often than it was referenced");
-            return;
-        }
-        // The handle goes when the state is unlocked: its memory may be the last of the context.
+    /// The application holds a session once less, or `last`, no more.
+    pub(super) fn release(&self, handle: &SessionHandle, last: bool) {
+        // The table's share of the handle goes when the state is unlocked.
         drop(self.with(|state| {
-            let socket = state.engine.sessions().get(handle.id)?.path.socket;
+            let session = state.engine.sessions().get(handle.id)?;
+            let socket = session.path.socket;
+            crate::log!(DEBUG, "***{session}: session {handle:p}: closed", );
             state.engine.release(crate::clock::now(), handle.id);
             let ended = state.engine.sessions().get(handle.id).is_none();
-            if !ended {
+            if !last || !ended {
                 return None;
             }
             // What it sent last still goes out.
             state.sockets.send(&self.poller, state.engine.transmits());
-            state.sockets.remove(&self.poller, socket);
+            if state.sockets.get(socket).is_some_and(|s| s.purpose == Use::Client(handle.id)) {
+                state.sockets.remove(&self.poller, socket);
+            }
             state.sessions.remove(&handle.id)
         }));
+    }
+
+    /// Ends all sessions and closes all sockets. Handlers see the end of those that peers opened.
+    pub fn close(self: &Arc<Self>) {
+        self.with(|state| {
+            let ids: Vec<_> = state.engine.sessions().iter().map(|(id, _)| id).collect();
+            for id in ids {
+                state.engine.end(id);
+            }
+        });
+        self.deliver_all();
+        // Handles and sockets go when the state is unlocked.
+        drop(self.with(|state| {
+            let sockets: Vec<_> = state.sockets.ids().collect();
+            let sockets: Vec<_> =
+                sockets.into_iter().filter_map(|id| state.sockets.remove(&self.poller, id)).collect();
+            (sockets, core::mem::take(&mut state.sessions), core::mem::take(&mut state.endpoints))
+        }));
+    }
+
+    /// Joins a multicast group, an address or a name, with all endpoints of its family.
+    pub fn join_group(&self, group: &str, interface: Option<&str>) -> io::Result<()> {
+        let addresses = (group, 0).to_socket_addrs()?;
+        let group = addresses.map(|a| a.ip()).find(|ip| ip.is_multicast());
+        let group = group.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a multicast address"))?;
+        let same_family = |local: &Address| matches!(local, Address::Ip(a) if a.is_ipv4() == group.is_ipv4());
+        let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "no endpoint of its address family"));
+        self.with(|state| {
+            for endpoint in state.endpoints.values().filter(|e| same_family(&e.local)) {
+                if let Some(entry) = state.sockets.get(endpoint.socket) {
+                    let joined = entry.socket.join_multicast(group, interface);
+                    if result.is_err() {
+                        result = joined;
+                    }
+                }
+            }
+        });
+        result
+    }
+
+    /// Sets how many networks what a session sends to a group may cross.
+    pub fn set_multicast_hops(&self, session: SessionId, hops: u8) -> io::Result<()> {
+        self.with(|state| {
+            let session = state.engine.sessions().get(session).ok_or(io::ErrorKind::NotConnected)?;
+            let entry = state.sockets.get(session.path.socket).ok_or(io::ErrorKind::NotConnected)?;
+            entry.socket.set_multicast_hops(hops)
+        })
     }
 
     /// Sends a message over a session.

@@ -10,7 +10,7 @@ use core::time::Duration;
 use parking_lot::MutexGuard;
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
 /// How many batches one turn takes from one socket, so that a busy one does not starve the rest.
@@ -39,10 +39,22 @@ impl Context {
     /// One turn: delivers what is due, waits for more, and delivers that. It does not wait if
     /// something was delivered before.
     pub fn process(self: &Arc<Self>, wait: Wait) -> io::Result<()> {
-        let delivered = self.due();
-        self.wait_and_read(if delivered { Wait::NONE } else { wait })?;
+        let mut ready = Vec::new();
+        self.wait(wait, |timeout| self.poller.wait(timeout, &mut ready))?;
+        self.read_ready(&ready);
         self.due();
         Ok(())
+    }
+
+    /// The same, with the waiting done by `waiter`: for the readability of the descriptor it is
+    /// given, and anything else, for so long at most.
+    pub fn process_with(
+        self: &Arc<Self>,
+        wait: Wait,
+        waiter: impl FnOnce(RawFd, Option<Duration>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.wait(wait, |timeout| waiter(self.poller.as_raw_fd(), timeout))?;
+        self.process(Wait::NONE)
     }
 
     /// Does what is due by now, and delivers it. Returns whether the application saw something.
@@ -63,7 +75,13 @@ impl Context {
         self.settle(&mut state);
     }
 
-    fn wait_and_read(self: &Arc<Self>, wait: Wait) -> io::Result<()> {
+    /// Delivers what is due, then waits by `waiter`, unless something was delivered.
+    fn wait(
+        self: &Arc<Self>,
+        wait: Wait,
+        waiter: impl FnOnce(Option<Duration>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let wait = if self.due() { Wait::NONE } else { wait };
         let now = crate::clock::now();
         let until = {
             let mut state = self.state.lock();
@@ -78,12 +96,9 @@ impl Context {
             state.waiting = Some(until);
             until
         };
-        let mut ready = Vec::new();
-        let waited = self.poller.wait(until.map(|at| at - now), &mut ready);
+        let waited = waiter(until.map(|at| at - now));
         self.state.lock().waiting = None;
-        waited?;
-        self.read_ready(&ready);
-        Ok(())
+        waited
     }
 
     /// Takes what came in out of the sockets that are ready, and delivers it.
@@ -219,14 +234,18 @@ impl Context {
         if session.role == Role::Client {
             return state.sessions.get(&id).cloned();
         }
-        let handle = state.sessions.entry(id).or_insert_with(|| SessionHandle::new(Arc::clone(self), id, 0));
+        let handle = state.sessions.entry(id).or_insert_with(|| {
+            let handle = SessionHandle::new(Arc::clone(self), id);
+            crate::log!(DEBUG, "***{session}: session {:p}: new incoming session", Arc::as_ptr(&handle));
+            handle
+        });
         Some(Arc::clone(handle))
     }
 
     /// The descriptor that becomes readable when [`Context::process`] would have something to do.
     pub fn watch(&self) -> RawFd {
         self.with(|state| state.watched = true);
-        std::os::fd::AsRawFd::as_raw_fd(&self.poller)
+        self.poller.as_raw_fd()
     }
 
     /// How long until something is due: `None` if nothing is.
@@ -238,11 +257,10 @@ impl Context {
         state.engine.poll_timeout().map(|at| at - crate::clock::now())
     }
 
-    /// Looks once for what is ready, without waiting, and takes it in.
-    pub fn read_now(self: &Arc<Self>) -> io::Result<()> {
-        let mut ready = Vec::new();
-        self.poller.wait(Some(Duration::ZERO), &mut ready)?;
-        self.read_ready(&ready);
-        Ok(())
+    /// Tells the application which requests put aside are done with.
+    pub fn forget_asyncs(&self) {
+        while let Some(id) = self.with(|state| state.engine.poll_freed_async()) {
+            self.application.async_freed(id);
+        }
     }
 }

@@ -38,11 +38,11 @@ pub struct SessionHandle {
 }
 
 impl SessionHandle {
-    pub(super) fn new(context: Arc<Context>, id: SessionId, references: u32) -> Arc<Self> {
+    pub(super) fn new(context: Arc<Context>, id: SessionId) -> Arc<Self> {
         Arc::new(SessionHandle {
             context,
             id,
-            references: AtomicU32::new(references),
+            references: AtomicU32::new(0),
             app_data: AppData::default(),
             extension: OnceLock::new(),
         })
@@ -64,6 +64,11 @@ impl SessionHandle {
         self.extension.get_or_init(|| Box::new(make())).downcast_ref()
     }
 
+    /// How many references the application holds.
+    pub fn references(&self) -> u32 {
+        self.references.load(Ordering::Relaxed)
+    }
+
     /// Looks at the session. `None` after it ended.
     pub fn read<R>(&self, look: impl FnOnce(&Session) -> R) -> Option<R> {
         self.context.state.lock().engine.sessions().get(self.id).map(look)
@@ -74,10 +79,33 @@ impl SessionHandle {
         self.context.with(|state| state.engine.session_mut(self.id).map(change))
     }
 
-    /// The application takes one more reference.
-    pub fn hold(&self) {
-        self.references.fetch_add(1, Ordering::Relaxed);
+    /// The application takes one more reference. The references together keep the handle alive,
+    /// even if the session or its context ends.
+    pub fn hold(self: &Arc<Self>) {
+        if self.references.fetch_add(1, Ordering::AcqRel) == 0 {
+            let _shared_by_the_references = Arc::into_raw(Arc::clone(self));
+        }
         self.context.with(|state| state.engine.hold(self.id));
+    }
+
+    /// The application gives a reference back. A session that this side opened ends with the last;
+    /// what is queued in it is dropped.
+    pub fn release(self: Arc<Self>) {
+        let before = self
+            .references
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
+        match before {
+            Err(_) => {
+                crate::log!(WARN, "a session is released more often than it was referenced");
+                return;
+            }
+            Ok(1) => self.context.release(&self, true),
+            Ok(_) => self.context.release(&self, false),
+        }
+        if before == Ok(1) {
+            // SAFETY: the count that the first reference took; nobody else gives it back.
+            unsafe { Arc::decrement_strong_count(Arc::as_ptr(&self)) };
+        }
     }
 }
 

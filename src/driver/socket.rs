@@ -79,6 +79,11 @@ impl Sockets {
         self.slab.iter().map(|(key, _)| SocketId(key as u32))
     }
 
+    /// A pointer per socket, different for each, for C programs to list and compare.
+    pub fn handles(&self) -> impl Iterator<Item = *const UdpSocket> {
+        self.slab.iter().map(|(_, entry)| Arc::as_ptr(&entry.socket))
+    }
+
     /// Whether a datagram waits for room in a socket.
     pub fn is_blocked(&self) -> bool {
         self.slab.iter().any(|(_, e)| e.blocked)

@@ -164,7 +164,7 @@ fn interest(read: bool, write: bool) -> libc::c_int {
 }
 
 /// Rounded up, so that a deadline has passed when the wait for it ends.
-fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
+pub(super) fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
     match timeout {
         None => -1,
         Some(t) => libc::c_int::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(libc::c_int::MAX),

@@ -345,6 +345,11 @@ impl Sessions {
         self.slab.is_empty()
     }
 
+    /// Changes all of them.
+    pub fn for_each(&mut self, mut change: impl FnMut(&mut Session)) {
+        self.slab.iter_mut().for_each(|(_, session)| change(session));
+    }
+
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
         self.slab.iter().map(|(index, s)| (SessionId { index: index as u32, generation: s.generation }, s))

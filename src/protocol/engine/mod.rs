@@ -41,6 +41,8 @@ pub struct Config {
     pub session_timeout: Duration,
     /// The most idle sessions that peers opened; 0 for no limit.
     pub max_idle_sessions: usize,
+    /// Requests to a group reach only resources that are marked for it.
+    pub multicast_per_resource: bool,
     /// Critical options that the application handles itself.
     pub known_options: HashSet<u16>,
 }
@@ -53,6 +55,7 @@ impl Default for Config {
             max_token: Token::DEFAULT_MAX as u32,
             session_timeout: Duration::from_secs(300),
             max_idle_sessions: 0,
+            multicast_per_resource: false,
             known_options: HashSet::new(),
         }
     }
@@ -183,6 +186,17 @@ impl Engine {
             && self.asyncs.is_empty()
             && self.transmits.is_empty()
             && self.events.is_empty()
+    }
+
+    /// Whether nothing that was sent waits to be acknowledged or for its turn.
+    pub fn is_settled(&self) -> bool {
+        self.outstanding.is_empty() && self.transmits.is_empty()
+    }
+
+    /// Sets the longest token accepted, in bytes, also in sessions that exist.
+    pub fn set_max_token(&mut self, max: u32) {
+        self.config.max_token = max;
+        self.sessions.for_each(|session| session.max_token = max);
     }
 
     /// How many confirmable messages wait for their acknowledgement.

@@ -7,7 +7,7 @@ use crate::message::link_format::Filter;
 use crate::message::{Code, Mid, Number, Pdu, Type, error};
 use crate::protocol::block;
 use crate::protocol::event::{Event, Request};
-use crate::protocol::resource::{Kind, Target};
+use crate::protocol::resource::{Entry, Flags, Kind, ResourceId, Target};
 use crate::protocol::session::SessionId;
 use crate::protocol::time::Instant;
 
@@ -37,6 +37,7 @@ impl Engine {
             return self.refuse_option(now, id, request, multicast, bad);
         }
         match self.judge(&request) {
+            Target::Resource(resource) if multicast && !self.answers_groups(resource) => self.recycle(request),
             Target::Resource(resource) => {
                 let Some(response) = self.prepare(id, &request, false) else { return };
                 let request = Request { session: id, resource, request, response, multicast, delayed: None };
@@ -65,6 +66,12 @@ impl Engine {
                 self.answer_code(now, id, request, code, multicast);
             }
         }
+    }
+
+    /// Whether a resource takes requests that came to a group.
+    fn answers_groups(&self, id: ResourceId) -> bool {
+        let marked = |e: &Entry<_>| e.resource.has(Flags::HAS_MCAST_SUPPORT);
+        !self.config.multicast_per_resource || self.resources.get(id).is_some_and(marked)
     }
 
     /// What the request is for, after the preconditions that hold for all resources.

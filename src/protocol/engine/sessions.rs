@@ -18,15 +18,10 @@ pub enum OpenError {
 const MAX_PASSED_OVER: usize = 16;
 
 impl Engine {
-    /// Opens a session to a peer. The caller holds it; see [`Engine::release`].
+    /// Opens a session to a peer. It ends when the application has held it and lets go of it.
     pub fn open(&mut self, now: Instant, path: Path) -> Result<SessionId, OpenError> {
         let session = self.new_session(now, path, Role::Client);
-        let id = self.sessions.insert(session).ok_or(OpenError::Exists)?;
-        self.sessions.hold(id);
-        if let Some(s) = self.sessions.get(id) {
-            crate::log!(DEBUG, "***{s}: session connected");
-        }
-        Ok(id)
+        self.sessions.insert(session).ok_or(OpenError::Exists)
     }
 
     /// The session for a peer that sent something to an endpoint: the one there is, or a new one.
