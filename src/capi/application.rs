@@ -1,7 +1,7 @@
 //! The handlers that a C program registered with a context, and how they are called.
 
-use super::handle::as_c;
 use super::r#async::coap_async_t;
+use super::handle::as_c;
 use super::pdu::coap_pdu_t;
 use super::resource::coap_resource_t;
 use super::types::*;
@@ -61,6 +61,41 @@ impl core::fmt::Display for EventName {
             None => write!(f, "0x{:04x}", self.0),
         }
     }
+}
+
+/// The name of an event's constant.
+fn event_name(event: coap_event_t) -> Option<&'static str> {
+    macro_rules! name_of {
+        ($($name:ident)*) => { match event { $($name => Some(stringify!($name)),)* _ => None } };
+    }
+    name_of!(
+        COAP_EVENT_DTLS_CLOSED
+        COAP_EVENT_DTLS_CONNECTED
+        COAP_EVENT_DTLS_RENEGOTIATE
+        COAP_EVENT_DTLS_ERROR
+        COAP_EVENT_TCP_CONNECTED
+        COAP_EVENT_TCP_CLOSED
+        COAP_EVENT_TCP_FAILED
+        COAP_EVENT_SESSION_CONNECTED
+        COAP_EVENT_SESSION_CLOSED
+        COAP_EVENT_SESSION_FAILED
+        COAP_EVENT_PARTIAL_BLOCK
+        COAP_EVENT_XMIT_BLOCK_FAIL
+        COAP_EVENT_SERVER_SESSION_NEW
+        COAP_EVENT_SERVER_SESSION_DEL
+        COAP_EVENT_BAD_PACKET
+        COAP_EVENT_MSG_RETRANSMITTED
+        COAP_EVENT_OSCORE_DECRYPTION_FAILURE
+        COAP_EVENT_OSCORE_NOT_ENABLED
+        COAP_EVENT_OSCORE_NO_PROTECTED_PAYLOAD
+        COAP_EVENT_OSCORE_NO_SECURITY
+        COAP_EVENT_OSCORE_INTERNAL_ERROR
+        COAP_EVENT_OSCORE_DECODE_ERROR
+        COAP_EVENT_WS_PACKET_SIZE
+        COAP_EVENT_WS_CONNECTED
+        COAP_EVENT_WS_CLOSED
+        COAP_EVENT_KEEPALIVE_FAILURE
+    )
 }
 
 /// Lends C a message that may be missing.

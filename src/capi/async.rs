@@ -52,7 +52,7 @@ pub unsafe extern "C" fn coap_register_async(
             let id = state.engine.register_async(now, session.id(), &request.inner, delay_of(delay))?;
             let entry = coap_async_t { session: Arc::clone(&session), id, app_data: AppData::default() };
             let mut asyncs = program.asyncs.lock();
-            let entry = asyncs.entry(id).or_insert(Box::new(entry)).into_mut();
+            let entry = asyncs.entry(id).or_insert_with(|| Box::new(entry));
             Some(core::ptr::from_mut(&mut **entry))
         })
     })

@@ -7,18 +7,27 @@
 //! alone.
 
 pub mod address;
+pub(crate) mod application;
+pub mod r#async;
 pub mod cache;
 pub mod debug;
 pub mod dtls;
 pub mod encode;
+pub mod event;
 pub(crate) mod ffi;
+pub(crate) mod handle;
+pub mod io;
 pub mod libcoap;
 pub mod mem;
+pub mod net;
+pub mod net_loop;
 pub mod net_security;
 pub mod option;
 pub mod pdu;
 pub mod prng;
 pub mod resource;
+pub mod session;
+pub mod session_params;
 pub mod str;
 pub mod subscribe;
 pub mod supported;

@@ -78,8 +78,6 @@ pub unsafe extern "C" fn coap_free_context(context: *mut coap_context_t) {
         // SAFETY: the count that `coap_new_context` gave out.
         let context = unsafe { Arc::from_raw(context) };
         context.close();
-        super::resource::remove_all(&context);
-        super::cache::remove_all(&context);
         Some(())
     });
 }
@@ -231,9 +229,7 @@ pub unsafe extern "C" fn coap_context_set_max_handshake_sessions(
 /// # Safety
 /// `context` is NULL or live.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coap_context_get_max_handshake_sessions(
-    context: *const coap_context_t,
-) -> c_uint {
+pub unsafe extern "C" fn coap_context_get_max_handshake_sessions(context: *const coap_context_t) -> c_uint {
     // SAFETY: as the caller promises.
     unsafe { setting_of(context, |s| s.max_handshake_sessions) }
 }
@@ -551,7 +547,9 @@ pub unsafe extern "C" fn coap_send_error(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_can_exit(context: *mut coap_context_t) -> c_int {
     // SAFETY: NULL or live, as the caller promises.
-    ffi_or(1, || Some(unsafe { context.as_ref() }?.with(|s| s.engine.is_settled() && !s.sockets.is_blocked()).into()))
+    ffi_or(1, || {
+        Some(unsafe { context.as_ref() }?.with(|s| s.engine.is_settled() && !s.sockets.is_blocked()).into())
+    })
 }
 
 /// Joins a multicast group with all UDP endpoints of the address family: `groupname` is an address
@@ -597,7 +595,8 @@ pub unsafe extern "C" fn coap_mcast_set_hops(session: *mut coap_session_t, hops:
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { session.as_ref() }?;
-        let hops = u8::try_from(hops).inspect_err(|_| log!(WARN, "coap_mcast_set_hops: {hops} is over 255")).ok()?;
+        let hops =
+            u8::try_from(hops).inspect_err(|_| log!(WARN, "coap_mcast_set_hops: {hops} is over 255")).ok()?;
         let set = session.context().set_multicast_hops(session.id(), hops);
         set.inspect_err(|e| log!(WARN, "coap_mcast_set_hops: {e}")).ok().map(|()| 1)
     })

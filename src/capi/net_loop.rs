@@ -69,7 +69,7 @@ pub unsafe extern "C" fn coap_io_process_with_fds(
         // SAFETY: NULL or valid, as the caller promises.
         let mut sets = unsafe { FdSets::new(nfds, readfds.as_mut(), writefds.as_mut(), exceptfds.as_mut()) };
         let begin = clock::now();
-        let waiter = |fd, timeout| select(&mut sets, fd, timeout);
+        let waiter = |fd, timeout| select(&mut sets, fd, timeout).map(|_ours| ());
         let done = context.process_with(wait_of(timeout_ms), waiter);
         done.inspect_err(|e| log!(ERR, "coap_io_process_with_fds: {e}")).ok()?;
         c_int::try_from((clock::now() - begin).as_millis()).ok()
@@ -176,7 +176,11 @@ pub unsafe extern "C" fn coap_io_prepare_epoll(ctx: *mut coap_context_t, now: co
 /// # Safety
 /// `ctx` is NULL or live.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn coap_io_do_epoll(ctx: *mut coap_context_t, events: *mut epoll_event, nevents: usize) {
+pub unsafe extern "C" fn coap_io_do_epoll(
+    ctx: *mut coap_context_t,
+    events: *mut epoll_event,
+    nevents: usize,
+) {
     let _ = (events, nevents);
     // SAFETY: as the caller promises.
     unsafe { turn(ctx) }

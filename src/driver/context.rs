@@ -159,7 +159,7 @@ impl Context {
         remote: &Address,
     ) -> io::Result<Arc<SessionHandle>> {
         // Towards a group the answers come from elsewhere, so the socket must not be connected.
-        let connected = !remote.is_multicast() && !remote.is_limited_broadcast();
+        let connected = !crate::net::is_group(remote);
         let socket = match connected {
             true => UdpSocket::connect(local, remote)?,
             false => UdpSocket::open(local, remote)?,
@@ -180,7 +180,11 @@ impl Context {
             }
             let handle = SessionHandle::new(Arc::clone(self), id);
             if let Some(session) = state.engine.sessions().get(id) {
-                crate::log!(DEBUG, "***{session}: session {:p}: created outgoing session", Arc::as_ptr(&handle));
+                crate::log!(
+                    DEBUG,
+                    "***{session}: session {:p}: created outgoing session",
+                    Arc::as_ptr(&handle)
+                );
                 crate::log!(DEBUG, "***{session}: session connected");
             }
             state.sessions.insert(id, Arc::clone(&handle));
@@ -195,7 +199,7 @@ impl Context {
         drop(self.with(|state| {
             let session = state.engine.sessions().get(handle.id)?;
             let socket = session.path.socket;
-            crate::log!(DEBUG, "***{session}: session {handle:p}: closed", );
+            crate::log!(DEBUG, "***{session}: session {handle:p}: closed",);
             state.engine.release(crate::clock::now(), handle.id);
             let ended = state.engine.sessions().get(handle.id).is_none();
             if !last || !ended {
@@ -232,7 +236,8 @@ impl Context {
     pub fn join_group(&self, group: &str, interface: Option<&str>) -> io::Result<()> {
         let addresses = (group, 0).to_socket_addrs()?;
         let group = addresses.map(|a| a.ip()).find(|ip| ip.is_multicast());
-        let group = group.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a multicast address"))?;
+        let group =
+            group.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a multicast address"))?;
         let same_family = |local: &Address| matches!(local, Address::Ip(a) if a.is_ipv4() == group.is_ipv4());
         let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "no endpoint of its address family"));
         self.with(|state| {

@@ -91,9 +91,7 @@ impl SessionHandle {
     /// The application gives a reference back. A session that this side opened ends with the last;
     /// what is queued in it is dropped.
     pub fn release(self: Arc<Self>) {
-        let before = self
-            .references
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
+        let before = self.references.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
         match before {
             Err(_) => {
                 crate::log!(WARN, "a session is released more often than it was referenced");

@@ -16,12 +16,6 @@ macro_rules! opaque {
 opaque! {
     /// The addresses of a session as a hash key.
     coap_addr_hash_t,
-    /// A response that is sent later.
-    coap_async_t,
-    /// A context: resources, endpoints, sessions and handlers.
-    coap_context_t,
-    /// An address that a server listens on.
-    coap_endpoint_t,
     /// A body that a client is receiving.
     coap_lg_crcv_t,
     /// A body that a server is receiving.
@@ -36,14 +30,16 @@ opaque! {
     coap_proxy_list_t,
     /// An entry of the send queue.
     coap_queue_t,
-    /// A session: one peer over one transport.
-    coap_session_t,
     /// A socket.
     coap_socket_t,
     /// An observer of a resource.
     coap_subscription_t,
 }
 
+pub use crate::capi::r#async::coap_async_t;
 pub use crate::capi::cache::{coap_cache_entry_t, coap_cache_key_t};
 pub use crate::capi::pdu::coap_pdu_t;
 pub use crate::capi::resource::{coap_attr_t, coap_resource_t};
+pub use crate::driver::{
+    Context as coap_context_t, EndpointHandle as coap_endpoint_t, SessionHandle as coap_session_t,
+};

@@ -37,7 +37,9 @@ impl Engine {
             return self.refuse_option(now, id, request, multicast, bad);
         }
         match self.judge(&request) {
-            Target::Resource(resource) if multicast && !self.answers_groups(resource) => self.recycle(request),
+            Target::Resource(resource) if multicast && !self.answers_groups(resource) => {
+                self.recycle(request)
+            }
             Target::Resource(resource) => {
                 let Some(response) = self.prepare(id, &request, false) else { return };
                 let request = Request { session: id, resource, request, response, multicast, delayed: None };

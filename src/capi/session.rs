@@ -1,0 +1,510 @@
+//! `coap_session.h`: endpoints, sessions, and what can be asked of them.
+
+use super::address::{from_c, to_c};
+use super::ffi::{ffi, ffi_or};
+use super::handle::{as_c, share};
+use super::pdu::{bytes, coap_pdu_t};
+use super::types::*;
+use crate::address::Address;
+use crate::log;
+use crate::message::{Code, Number, Pdu, Token, Type};
+use crate::protocol::event::NackReason;
+use crate::protocol::session::{Role, Session, State, Transport};
+use core::cell::RefCell;
+use core::ffi::{c_char, c_int, c_uint, c_void};
+use std::ffi::CString;
+
+/// What C is shown of a session by pointer.
+struct Addresses {
+    local: coap_address_t,
+    remote: coap_address_t,
+}
+
+/// The addresses of a session, at a place that is good for as long as the session.
+fn addresses(session: &coap_session_t) -> Option<&Addresses> {
+    let (local, remote) = session.read(|s| (to_c(&s.path.local), to_c(&s.path.remote)))?;
+    session.extension(|| Addresses { local, remote })
+}
+
+thread_local! {
+    /// The text that was given last.
+    static TEXT: RefCell<CString> = RefCell::default();
+}
+
+/// Lends C a text that is good until the next one is given in this thread.
+fn lend_text(text: String) -> Option<*const c_char> {
+    let text = CString::new(text).ok()?;
+    TEXT.with(|last| {
+        *last.borrow_mut() = text;
+        Some(last.borrow().as_ptr())
+    })
+}
+
+/// Opens an endpoint: peers may send to `listen_addr`. Returns NULL if the address cannot be used
+/// or the library has no such transport. It lives until it is freed or its context is.
+///
+/// # Safety
+/// `context` is NULL or live; `listen_addr` is NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_new_endpoint(
+    context: *mut coap_context_t,
+    listen_addr: *const coap_address_t,
+    proto: coap_proto_t,
+) -> *mut coap_endpoint_t {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let (context, address) = unsafe { (share(context)?, listen_addr.as_ref()?) };
+        if !is_supported("coap_new_endpoint", proto) {
+            return None;
+        }
+        let address = from_c(address)?;
+        let opened = context.open_endpoint(&address);
+        let endpoint = opened.inspect_err(|e| log!(WARN, "coap_new_endpoint: bind: {address}: {e}")).ok()?;
+        Some(as_c(&endpoint))
+    })
+}
+
+fn is_supported(caller: &str, proto: coap_proto_t) -> bool {
+    if proto != COAP_PROTO_UDP {
+        log!(WARN, "{caller}: protocol {proto} is not supported");
+    }
+    proto == COAP_PROTO_UDP
+}
+
+/// Closes an endpoint and ends the sessions that peers opened to it.
+///
+/// # Safety
+/// `endpoint` is NULL or live, and is not used any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_free_endpoint(endpoint: *mut coap_endpoint_t) {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let endpoint = unsafe { share(endpoint) }?;
+        endpoint.context().close_endpoint(&endpoint);
+        Some(())
+    });
+}
+
+/// Sets the most bytes of one message of the sessions that peers will open to this endpoint,
+/// header included; 1152 at first.
+///
+/// # Safety
+/// `endpoint` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_endpoint_set_default_mtu(endpoint: *mut coap_endpoint_t, mtu: c_uint) {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| Some(unsafe { endpoint.as_ref() }?.set_mtu(mtu)));
+}
+
+/// An endpoint as a text: its address and transport. It is good until the next text of an endpoint
+/// or a session is asked for in this thread.
+///
+/// # Safety
+/// `endpoint` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_endpoint_str(endpoint: *const coap_endpoint_t) -> *const c_char {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| lend_text(format!("{} {}", unsafe { endpoint.as_ref() }?.local, Transport::Udp)))
+}
+
+/// Opens a session to `server`, from `local_if` or, if that is NULL, from where the system says.
+/// The application holds a reference to it: `coap_session_release()` ends it.
+///
+/// Returns NULL if the library has no such transport, the addresses cannot be used, or there is a
+/// session between them already.
+///
+/// # Safety
+/// `ctx` is NULL or live; the addresses are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_new_client_session(
+    ctx: *mut coap_context_t,
+    local_if: *const coap_address_t,
+    server: *const coap_address_t,
+    proto: coap_proto_t,
+) -> *mut coap_session_t {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let (context, server, local) = unsafe { (share(ctx)?, server.as_ref()?, local_if.as_ref()) };
+        if !is_supported("coap_new_client_session", proto) {
+            return None;
+        }
+        let remote = from_c(server)?;
+        let remote = with_default_port(remote);
+        let local = match local {
+            Some(local) => Some(from_c(local)?),
+            None => None,
+        };
+        let opened = context.open_session(local.as_ref(), &remote);
+        let session = opened.inspect_err(|e| log!(WARN, "coap_new_client_session: {remote}: {e}")).ok()?;
+        Some(as_c(&session))
+    })
+}
+
+/// Port 0 stands for the one that RFC 7252 §6.1 names.
+fn with_default_port(address: Address) -> Address {
+    match address {
+        Address::Ip(mut ip) if ip.port() == 0 => {
+            ip.set_port(COAP_DEFAULT_PORT);
+            Address::Ip(ip)
+        }
+        other => other,
+    }
+}
+
+/// Takes a reference to a session: it neither ends by itself nor by eviction until it is released.
+/// Returns the session.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_reference(session: *mut coap_session_t) -> *mut coap_session_t {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        unsafe { share(session) }?.hold();
+        Some(session)
+    })
+}
+
+/// Gives a reference to a session back. A session that this side opened ends with the last one;
+/// one that a peer opened goes on until it is idle for long enough.
+///
+/// # Safety
+/// `session` is NULL or live; with the last reference it is not used any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_release(session: *mut coap_session_t) {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        unsafe { share(session) }?.release();
+        Some(())
+    });
+}
+
+/// Gives a session up: what waits in it is not delivered, which the nack handler is told with this
+/// reason.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_disconnected(session: *mut coap_session_t, reason: coap_nack_reason_t) {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let session = unsafe { session.as_ref() }?;
+        let reason = match reason {
+            COAP_NACK_TOO_MANY_RETRIES => NackReason::TooManyRetries,
+            COAP_NACK_RST => NackReason::Reset,
+            COAP_NACK_ICMP_ISSUE => NackReason::Unreachable,
+            _ => NackReason::NotDeliverable,
+        };
+        session.context().disconnect(session.id(), reason);
+        Some(())
+    });
+}
+
+/// Keeps a pointer of the application's with the session. The library does not follow it.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_set_app_data(session: *mut coap_session_t, data: *mut c_void) {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        unsafe { session.as_ref() }?.app_data.set(data);
+        Some(())
+    });
+}
+
+/// What `coap_session_set_app_data()` set; NULL before.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_get_app_data(session: *const coap_session_t) -> *mut c_void {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| Some(unsafe { session.as_ref() }?.app_data.get()))
+}
+
+/// The address on this side. It lives as long as the session.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_get_addr_local(
+    session: *const coap_session_t,
+) -> *const coap_address_t {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| Some(&raw const addresses(unsafe { session.as_ref() }?)?.local))
+}
+
+/// The address of the peer. It lives as long as the session.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_get_addr_remote(
+    session: *const coap_session_t,
+) -> *const coap_address_t {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| Some(&raw const addresses(unsafe { session.as_ref() }?)?.remote))
+}
+
+/// The group that a session of this side sends to; NULL if it sends to one peer.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_get_addr_mcast(
+    session: *const coap_session_t,
+) -> *const coap_address_t {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let session = unsafe { session.as_ref() }?;
+        session.read(|s| s.role == Role::Client && s.path.remote.is_multicast())?.then_some(())?;
+        Some(&raw const addresses(session)?.remote)
+    })
+}
+
+/// The context of a session.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_get_context(session: *const coap_session_t) -> *mut coap_context_t {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| Some(as_c(unsafe { session.as_ref() }?.context())))
+}
+
+/// Reads something of a session; `missing` if there is none.
+///
+/// # Safety
+/// `session` is NULL or live.
+unsafe fn read<T>(session: *const coap_session_t, missing: T, get: impl FnOnce(&Session) -> T) -> T {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi_or(missing, || unsafe { session.as_ref() }?.read(get))
+}
+
+/// The transport of a session.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_get_proto(session: *const coap_session_t) -> coap_proto_t {
+    let proto = |s: &Session| match s.transport {
+        Transport::Udp => COAP_PROTO_UDP,
+    };
+    // SAFETY: as the caller promises.
+    unsafe { read(session, COAP_PROTO_NONE, proto) }
+}
+
+/// Who opened a session.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_get_type(session: *const coap_session_t) -> coap_session_type_t {
+    let kind = |s: &Session| match s.role {
+        Role::Client => COAP_SESSION_TYPE_CLIENT,
+        Role::Server => COAP_SESSION_TYPE_SERVER,
+    };
+    // SAFETY: as the caller promises.
+    unsafe { read(session, COAP_SESSION_TYPE_NONE, kind) }
+}
+
+/// How far a session is.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_get_state(session: *const coap_session_t) -> coap_session_state_t {
+    let state = |s: &Session| match (s.state, s.transport) {
+        // A transport without connections has none to lose.
+        (State::Established, _) | (State::Closed, Transport::Udp) => COAP_SESSION_STATE_ESTABLISHED,
+    };
+    // SAFETY: as the caller promises.
+    unsafe { read(session, COAP_SESSION_STATE_NONE, state) }
+}
+
+/// The index of the interface that the peer's messages come in on; 0 if it is not known.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_get_ifindex(session: *const coap_session_t) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { read(session, -1, |s| s.path.ifindex as c_int) }
+}
+
+/// The session with this peer whose messages come in on this interface, or NULL.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_get_by_peer(
+    context: *const coap_context_t,
+    remote_addr: *const coap_address_t,
+    ifindex: c_int,
+) -> *mut coap_session_t {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let (context, remote) = unsafe { (context.as_ref()?, from_c(remote_addr.as_ref()?)?) };
+        context.with(|state| {
+            let is_it = |s: &Session| s.path.remote == remote && s.path.ifindex as c_int == ifindex;
+            let (id, _) = state.engine.sessions().iter().find(|(_, s)| is_it(s))?;
+            state.session(id).map(as_c)
+        })
+    })
+}
+
+/// A session as a text: both ends and the transport. It is good until the next text of an endpoint
+/// or a session is asked for in this thread.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_str(session: *const coap_session_t) -> *const c_char {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| lend_text(unsafe { session.as_ref() }?.read(Session::to_string)?))
+}
+
+/// Sets the most bytes of one message of this session, header included.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_set_mtu(session: *mut coap_session_t, mtu: c_uint) {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| unsafe { session.as_ref() }?.change(|s| s.mtu = mtu));
+}
+
+/// The most bytes that token, options and payload of a message of this session may take.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_max_pdu_size(session: *const coap_session_t) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { read(session, 0, Session::max_pdu_size) }
+}
+
+/// Makes a session that a peer opened one of this side: it sends requests, and ends when the
+/// reference that the application gets by this is released. Returns 1, or 0 if this side opened
+/// it.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_set_type_client(session: *mut coap_session_t) -> c_int {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let session = unsafe { share(session) }?;
+        (session.read(|s| s.role)? == Role::Server).then_some(())?;
+        session.hold();
+        session.change(|s| s.role = Role::Client)?;
+        Some(1)
+    })
+}
+
+/// Makes a token that this session has not used before: up to 8 bytes at `token`, their number in
+/// `length`, which says how much room there is. They get fewer as there is less.
+///
+/// # Safety
+/// `session` is NULL or live; `length` is NULL or valid; `token` has room for `*length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_new_token(
+    session: *mut coap_session_t,
+    length: *mut usize,
+    token: *mut u8,
+) {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let (session, length) = unsafe { (session.as_ref()?, length.as_mut()?) };
+        if token.is_null() {
+            return None;
+        }
+        let new = session.change(Session::new_token)?;
+        // SAFETY: so much room, as the caller promises.
+        unsafe { core::ptr::copy_nonoverlapping(new.as_bytes().as_ptr(), token, new.as_bytes().len()) };
+        *length = new.as_bytes().len();
+        Some(())
+    });
+}
+
+/// Sets from where `coap_session_new_token()` counts on: the token, taken as a number.
+///
+/// # Safety
+/// `session` is NULL or live; `token` has `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_init_token(
+    session: *mut coap_session_t,
+    length: usize,
+    token: *const u8,
+) {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let session = unsafe { session.as_ref() }?;
+        // SAFETY: as the caller promises.
+        let token = unsafe { bytes(token, length) }?;
+        let token = token.get(..Token::DEFAULT_MAX).unwrap_or(token);
+        session.change(|s| s.init_token(token.iter().fold(0, |n, b| n << 8 | u64::from(*b))))
+    });
+}
+
+/// Asks the peer whether it is there (RFC 7252 §4.3). Its Reset reaches the nack handler. Returns
+/// the message ID, or COAP_INVALID_MID if that fails.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_send_ping(session: *mut coap_session_t) -> coap_mid_t {
+    ffi_or(COAP_INVALID_MID, || {
+        // SAFETY: NULL or live, as the caller promises.
+        let session = unsafe { session.as_ref() }?;
+        let mid = session.change(Session::new_mid)?;
+        super::net::send(session, Pdu::new(Type::Confirmable, Code::EMPTY, mid, 0))
+    })
+}
+
+/// A new message for a session, with a new message ID and as large as the session allows. Returns
+/// NULL if there is no session or no such type.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_new_pdu(
+    r#type: coap_pdu_type_t,
+    code: coap_pdu_code_t,
+    session: *mut coap_session_t,
+) -> *mut coap_pdu_t {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let session = unsafe { session.as_ref() }?;
+        let kind = super::pdu::checked_type(r#type)?;
+        let code = Code(u8::try_from(code).ok()?);
+        let (mid, size) = session.change(|s| (s.new_mid(), s.max_pdu_size()))?;
+        Some(coap_pdu_t::new(Pdu::new(kind, code, mid, size)).into_raw())
+    })
+}
+
+/// Copies a message for a session: type, code and those options that `drop_options` does not name,
+/// with a new message ID and this token; not the payload. Returns NULL if that fails.
+///
+/// # Safety
+/// `old_pdu` is NULL or a live message, `session` is NULL or live, `token` has `token_length`
+/// bytes, `drop_options` is NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_pdu_duplicate(
+    old_pdu: *const coap_pdu_t,
+    session: *mut coap_session_t,
+    token_length: usize,
+    token: *const u8,
+    drop_options: *mut coap_opt_filter_t,
+) -> *mut coap_pdu_t {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let (old, session, filter) = unsafe { (old_pdu.as_ref()?, session.as_ref()?, drop_options.as_ref()) };
+        // SAFETY: as the caller promises.
+        let token = unsafe { bytes(token, token_length) }?;
+        let (mid, size) = session.change(|s| (s.new_mid(), s.max_pdu_size()))?;
+        let drop = |number: Number| filter.is_some_and(|f| f.contains(number.0));
+        Some(old.duplicate(mid, token, size, drop)?.into_raw())
+    })
+}
