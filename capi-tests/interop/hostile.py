@@ -124,7 +124,7 @@ def live(report, side, program, setting, on_reference):
 def suite(report, ours, without, only=None, reference=None):
     """The corpus on a live server, a hostile server for our client, and the limits."""
     del reference
-    on_reference = ours.loader is not None
+    on_reference = ours.is_reference
     built = programs.server_and_client(report, "hostile", ours)
     if built is None:
         return
