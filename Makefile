@@ -3,7 +3,7 @@
 # make demo       a server and a client in C, built against a local installation, talking
 # make check      every test there is; make check-fast leaves out what takes long
 # make bench      speed and memory, next to the reference
-# make headers    writes include/coap3 and libcoap-3.sym anew
+# make headers    writes include/coap3, libcoap-3.sym and the status table of README.md anew
 # make deps       installs what building and testing need (Debian), or says how
 #
 # `make` and `make install` need cargo, cc and GNU binutils, nothing else.
@@ -129,6 +129,7 @@ bench: all
 
 headers:
 	$(CARGO) run -q -p headers
+	$(CARGO) run -q -p abi -- status
 
 deps:
 	@tools/deps install

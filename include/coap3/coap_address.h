@@ -48,7 +48,7 @@ struct coap_address_t {
     /** An IPv6 address and port. */
     struct sockaddr_in6 sin6;
     /** The path of a Unix socket. */
-    struct coap_sockaddr_un cun;
+    coap_sockaddr_un cun;
   } addr;
 };
 
@@ -64,7 +64,7 @@ typedef struct coap_addr_info_t {
   /** The transport that this entry serves. */
   coap_proto_t proto;
   /** The address to use. */
-  struct coap_address_t addr;
+  coap_address_t addr;
 } coap_addr_info_t;
 
 /**
@@ -73,7 +73,7 @@ typedef struct coap_addr_info_t {
  *
  * @pre `addr` is NULL or points to an address.
  */
-void coap_address_init(struct coap_address_t *addr);
+void coap_address_init(coap_address_t *addr);
 
 /**
  * Copies `src` to `dst`, without what `src` may hold besides its address: padding and, for IPv6,
@@ -81,7 +81,7 @@ void coap_address_init(struct coap_address_t *addr);
  *
  * @pre `dst` is NULL or points to an address; `src` is NULL or an initialised address.
  */
-void coap_address_copy(struct coap_address_t *dst, const struct coap_address_t *src);
+void coap_address_copy(coap_address_t *dst, const coap_address_t *src);
 
 /**
  * Returns 1 if both have the same address and port, else 0; the scope of an IPv6 address does not
@@ -89,14 +89,14 @@ void coap_address_copy(struct coap_address_t *dst, const struct coap_address_t *
  *
  * @pre Each is NULL or an initialised address.
  */
-int coap_address_equals(const struct coap_address_t *a, const struct coap_address_t *b);
+int coap_address_equals(const coap_address_t *a, const coap_address_t *b);
 
 /**
  * Returns the port, in the byte order of this host; 0 if the address has none.
  *
  * @pre `addr` is NULL or an initialised address.
  */
-uint16_t coap_address_get_port(const struct coap_address_t *addr);
+uint16_t coap_address_get_port(const coap_address_t *addr);
 
 /**
  * Sets the port, given in the byte order of this host. Does nothing to an address that is neither
@@ -104,7 +104,7 @@ uint16_t coap_address_get_port(const struct coap_address_t *addr);
  *
  * @pre `addr` is NULL or an initialised address.
  */
-void coap_address_set_port(struct coap_address_t *addr, uint16_t port);
+void coap_address_set_port(coap_address_t *addr, uint16_t port);
 
 /**
  * Makes `addr` the Unix domain socket that a URI names as its host: `host`, of `host_len` bytes,
@@ -113,7 +113,7 @@ void coap_address_set_port(struct coap_address_t *addr, uint16_t port);
  *
  * @pre `addr` is NULL or points to an address; `host` is NULL or has `host_len` bytes.
  */
-int coap_address_set_unix_domain(struct coap_address_t *addr, const uint8_t *host, size_t host_len);
+int coap_address_set_unix_domain(coap_address_t *addr, const uint8_t *host, size_t host_len);
 
 /**
  * Returns 1 if several hosts may receive what is sent to `a`: a multicast group or a broadcast
@@ -121,7 +121,7 @@ int coap_address_set_unix_domain(struct coap_address_t *addr, const uint8_t *hos
  *
  * @pre `a` is NULL or an initialised address.
  */
-int coap_is_mcast(const struct coap_address_t *a);
+int coap_is_mcast(const coap_address_t *a);
 
 /**
  * Returns 1 if `a` is a broadcast address: 255.255.255.255, or that of a network which an interface
@@ -129,14 +129,14 @@ int coap_is_mcast(const struct coap_address_t *a);
  *
  * @pre `a` is NULL or an initialised address.
  */
-int coap_is_bcast(const struct coap_address_t *a);
+int coap_is_bcast(const coap_address_t *a);
 
 /**
  * Returns 1 if `a` is a Unix domain socket, else 0.
  *
  * @pre `a` is NULL or an initialised address.
  */
-int coap_is_af_unix(const struct coap_address_t *a);
+int coap_is_af_unix(const coap_address_t *a);
 
 /**
  * Returns the schemes a server can offer, as `COAP_URI_SCHEME_*_BIT` or'd together, for
@@ -164,21 +164,21 @@ uint32_t coap_get_available_scheme_hint_bits(int have_pki_psk,
  *
  * @pre `address` is NULL or a string whose bytes are as many as it says.
  */
-struct coap_addr_info_t *coap_resolve_address_info(const coap_str_const_t *address,
+coap_addr_info_t *coap_resolve_address_info(const coap_str_const_t *address,
                                                    uint16_t port,
                                                    uint16_t secure_port,
                                                    uint16_t ws_port,
                                                    uint16_t ws_secure_port,
                                                    int ai_hints_flags,
                                                    int scheme_hint_bits,
-                                                   enum coap_resolve_type_t type_);
+                                                   coap_resolve_type_t type_);
 
 /**
  * Releases a list that came from `coap_resolve_address_info()`. NULL does nothing.
  *
  * @pre `info_list` is NULL or such a list, and no entry of it is used again.
  */
-void coap_free_address_info(struct coap_addr_info_t *info_list);
+void coap_free_address_info(coap_addr_info_t *info_list);
 
 /**
  * Whether an address is the wildcard address of its family.

@@ -47,7 +47,7 @@ typedef void (*coap_cache_app_data_free_callback_t)(void *data);
  */
 coap_cache_key_t *coap_cache_derive_key_w_ignore(const coap_session_t *session,
                                                  const coap_pdu_t *pdu,
-                                                 enum coap_cache_session_based_t session_based,
+                                                 coap_cache_session_based_t session_based,
                                                  const uint16_t *ignore_options,
                                                  size_t ignore_count);
 

@@ -99,32 +99,32 @@ typedef enum coap_log_t {
 } coap_log_t;
 
 /** Takes a log line in place of the default output. `message` lives until the handler returns. */
-typedef void (*coap_log_handler_t)(enum coap_log_t level, const char *message);
+typedef void (*coap_log_handler_t)(coap_log_t level, const char *message);
 
 /** Returns the log level in force. It is `COAP_LOG_WARN` at start. */
-enum coap_log_t coap_get_log_level(void);
+coap_log_t coap_get_log_level(void);
 
 /**
  * Sets the log level: lines up to `level` are written. What is above `COAP_LOG_OSCORE` counts as
  * that.
  */
-void coap_set_log_level(enum coap_log_t level);
+void coap_set_log_level(coap_log_t level);
 
 /** Sets the level up to which lines of the (D)TLS library itself are written. */
-void coap_dtls_set_log_level(enum coap_log_t level);
+void coap_dtls_set_log_level(coap_log_t level);
 
 /**
  * Returns the level up to which lines of the (D)TLS library itself are written. It is
  * `COAP_LOG_EMERG` at start.
  */
-enum coap_log_t coap_dtls_get_log_level(void);
+coap_log_t coap_dtls_get_log_level(void);
 
 /**
  * Returns the four letters that stand for `level` in a log line, as in "WARN" or "ERR ". Those of
  * the (D)TLS library's levels are in lower case. A level without a name gives its number; that text
  * lives until the calling thread asks again.
  */
-const char *coap_log_level_desc(enum coap_log_t level);
+const char *coap_log_level_desc(coap_log_t level);
 
 /**
  * Sends all log lines to `handler` instead of the standard streams. A line comes as it would be
@@ -161,10 +161,10 @@ void coap_set_show_pdu_output(int use_fprintf);
  *
  * @pre `pdu` is NULL or a live PDU.
  */
-void coap_show_pdu(enum coap_log_t level, const coap_pdu_t *pdu);
+void coap_show_pdu(coap_log_t level, const coap_pdu_t *pdu);
 
 /** Logs the (D)TLS library in use and its versions, if lines of this level are wanted. */
-void coap_show_tls_version(enum coap_log_t level);
+void coap_show_tls_version(coap_log_t level);
 
 /**
  * Writes the name of the (D)TLS library and its versions into `buffer`, at most `bufsize` bytes

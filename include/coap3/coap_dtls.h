@@ -147,7 +147,7 @@ typedef struct coap_tls_version_t {
   /** The version found at run time, in the library's own numbering. */
   uint64_t version;
   /** Which library. */
-  enum coap_tls_library_t type;
+  coap_tls_library_t type;
   /** The version that the build was made against. */
   uint64_t built_version;
 } coap_tls_version_t;
@@ -179,7 +179,7 @@ typedef struct coap_dtls_cpsk_info_t {
 } coap_dtls_cpsk_info_t;
 
 /** Returns the identity and key to use with a server that sent this hint, or NULL to refuse it. */
-typedef const struct coap_dtls_cpsk_info_t *(*coap_dtls_ih_callback_t)(coap_str_const_t *hint,
+typedef const coap_dtls_cpsk_info_t *(*coap_dtls_ih_callback_t)(coap_str_const_t *hint,
                                                                        coap_session_t *coap_session,
                                                                        void *arg);
 
@@ -224,7 +224,7 @@ typedef struct coap_pki_key_asn1_t {
   /** The length of `private_key`. */
   size_t private_key_len;
   /** The kind of the private key. */
-  enum coap_asn1_privatekey_type_t private_key_type;
+  coap_asn1_privatekey_type_t private_key_type;
 } coap_pki_key_asn1_t;
 
 /** Keys in a PKCS #11 token. */
@@ -254,13 +254,13 @@ typedef struct coap_pki_key_define_t {
   /** The length of `private_key`, if it is in memory. */
   size_t private_key_len;
   /** The form of `ca`. */
-  enum coap_pki_define_t ca_def;
+  coap_pki_define_t ca_def;
   /** The form of `public_cert`. */
-  enum coap_pki_define_t public_cert_def;
+  coap_pki_define_t public_cert_def;
   /** The form of `private_key`. */
-  enum coap_pki_define_t private_key_def;
+  coap_pki_define_t private_key_def;
   /** The kind of the private key, if it is in DER. */
-  enum coap_asn1_privatekey_type_t private_key_type;
+  coap_asn1_privatekey_type_t private_key_type;
   /** The PIN of the PKCS #11 token, or NULL. */
   const char *user_pin;
 } coap_pki_key_define_t;
@@ -268,24 +268,24 @@ typedef struct coap_pki_key_define_t {
 /** A certificate or raw public key, its private key and the trusted CAs, in one of five forms. */
 typedef struct coap_dtls_key_t {
   /** Which member of `key` is filled in. */
-  enum coap_pki_key_t key_type;
+  coap_pki_key_t key_type;
   /** The keys themselves. */
   union {
     /** Names of PEM files. */
-    struct coap_pki_key_pem_t pem;
+    coap_pki_key_pem_t pem;
     /** PEM in memory. */
-    struct coap_pki_key_pem_buf_t pem_buf;
+    coap_pki_key_pem_buf_t pem_buf;
     /** DER in memory. */
-    struct coap_pki_key_asn1_t asn1;
+    coap_pki_key_asn1_t asn1;
     /** PKCS #11 URIs. */
-    struct coap_pki_key_pkcs11_t pkcs11;
+    coap_pki_key_pkcs11_t pkcs11;
     /** Each part in a form of its own. */
-    struct coap_pki_key_define_t define;
+    coap_pki_key_define_t define;
   } key;
 } coap_dtls_key_t;
 
 /** Returns the keys for the name that a client asks for, or NULL to refuse it. */
-typedef struct coap_dtls_key_t *(*coap_dtls_pki_sni_callback_t)(const char *sni, void *arg);
+typedef coap_dtls_key_t *(*coap_dtls_pki_sni_callback_t)(const char *sni, void *arg);
 
 /** A server's hint and pre-shared key. */
 typedef struct coap_dtls_spsk_info_t {
@@ -296,7 +296,7 @@ typedef struct coap_dtls_spsk_info_t {
 } coap_dtls_spsk_info_t;
 
 /** Returns the hint and key for the name that a client asks for, or NULL to refuse it. */
-typedef const struct coap_dtls_spsk_info_t *(*coap_dtls_psk_sni_callback_t)(const char *sni,
+typedef const coap_dtls_spsk_info_t *(*coap_dtls_psk_sni_callback_t)(const char *sni,
                                                                             coap_session_t *coap_session,
                                                                             void *arg);
 
@@ -317,7 +317,7 @@ typedef struct coap_dtls_cpsk_t {
   /** The server name to send (SNI), or NULL. */
   char *client_sni;
   /** The identity and key to begin with. */
-  struct coap_dtls_cpsk_info_t psk_info;
+  coap_dtls_cpsk_info_t psk_info;
 } coap_dtls_cpsk_t;
 
 /** How a context or session uses certificates or raw public keys. */
@@ -365,7 +365,7 @@ struct coap_dtls_pki_t {
   /** The server name to send (SNI), or NULL. */
   char *client_sni;
   /** The keys. */
-  struct coap_dtls_key_t pki_key;
+  coap_dtls_key_t pki_key;
 };
 
 /** How a server uses pre-shared keys. */
@@ -385,14 +385,14 @@ typedef struct coap_dtls_spsk_t {
   /** Given to `validate_sni_call_back`. */
   void *sni_call_back_arg;
   /** The hint and key to begin with. */
-  struct coap_dtls_spsk_info_t psk_info;
+  coap_dtls_spsk_info_t psk_info;
 } coap_dtls_spsk_t;
 
 /**
  * Returns which (D)TLS library is in use and in which versions. The variant without one says
  * `COAP_TLS_LIBRARY_NOTLS` and zeros. Belongs to the library.
  */
-struct coap_tls_version_t *coap_get_tls_library_version(void);
+coap_tls_version_t *coap_get_tls_library_version(void);
 
 /**
  * Sets up an engine of the (D)TLS library from a configuration text. Returns 1, or 0 if that

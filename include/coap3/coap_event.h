@@ -70,7 +70,30 @@ typedef enum coap_event_t {
 } coap_event_t;
 
 /** Told of an event on a session. Return 0. */
-typedef int (*coap_event_handler_t)(coap_session_t *session, enum coap_event_t event);
+typedef int (*coap_event_handler_t)(coap_session_t *session, coap_event_t event);
+
+/**
+ * Sets the handler that is called when something happens to a session of this context; NULL for
+ * none. What it returns is handed back by `coap_handle_event()` and else not looked at.
+ *
+ * @pre `context` is NULL or live; the handler may be called until another is set or the context ends.
+ */
+void coap_register_event_handler(coap_context_t *context,
+                                 coap_event_handler_t hnd);
+
+/**
+ * The old name of `coap_register_event_handler()`.
+ *
+ * @pre As for `coap_register_event_handler()`.
+ */
+COAP_DEPRECATED void coap_set_event_handler(coap_context_t *context, coap_event_handler_t hnd);
+
+/**
+ * Takes the handler away, as `coap_register_event_handler()` with NULL does.
+ *
+ * @pre `context` is NULL or live.
+ */
+COAP_DEPRECATED void coap_clear_event_handler(coap_context_t *context);
 
 #ifdef __cplusplus
 }

@@ -69,6 +69,12 @@ typedef struct coap_addr_tuple_t {
 /** Not a file descriptor. */
 #define COAP_INVALID_SOCKET -1
 
+/**
+ * The text of the last error of a system call in this thread (`errno`). It is good until the next
+ * call in this thread.
+ */
+const char *coap_socket_strerror(void);
+
 #ifdef __cplusplus
 }
 #endif

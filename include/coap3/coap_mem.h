@@ -85,7 +85,7 @@ void coap_memory_init(void);
  * Returns `size` bytes of memory for the purpose `type_`, or NULL if there is none left. Release
  * them with `coap_free_type()` and the same purpose.
  */
-void *coap_malloc_type(enum coap_memory_tag_t type_, size_t size);
+void *coap_malloc_type(coap_memory_tag_t type_, size_t size);
 
 /**
  * Changes the size of memory that came from `coap_malloc_type()` with the same purpose, or makes
@@ -94,7 +94,7 @@ void *coap_malloc_type(enum coap_memory_tag_t type_, size_t size);
  *
  * @pre `p` is NULL or came from these functions, and is not used again unless NULL comes back.
  */
-void *coap_realloc_type(enum coap_memory_tag_t type_, void *p, size_t size);
+void *coap_realloc_type(coap_memory_tag_t type_, void *p, size_t size);
 
 /**
  * Releases memory that came from `coap_malloc_type()` or `coap_realloc_type()` with the same
@@ -102,7 +102,7 @@ void *coap_realloc_type(enum coap_memory_tag_t type_, void *p, size_t size);
  *
  * @pre `p` is NULL or came from these functions, and is not used again.
  */
-void coap_free_type(enum coap_memory_tag_t type_, void *p);
+void coap_free_type(coap_memory_tag_t type_, void *p);
 
 /**
  * Logs, at `log_level`, a line for each purpose that memory was used for: how many objects are

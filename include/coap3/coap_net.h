@@ -22,6 +22,8 @@
 extern "C" {
 #endif
 
+struct epoll_event;
+
 /** Do not wait. */
 #define COAP_IO_NO_WAIT ((uint32_t)-1)
 
@@ -56,6 +58,15 @@ typedef enum coap_response_t {
   COAP_RESPONSE_OK = 1,
 } coap_response_t;
 
+/**
+ * Takes a response. `sent` is the request, or NULL if it is no longer held; `received` lives until the
+ * handler returns.
+ */
+typedef coap_response_t (*coap_response_handler_t)(coap_session_t *session,
+                                                        const coap_pdu_t *sent,
+                                                        const coap_pdu_t *received,
+                                                        coap_mid_t mid);
+
 /** Told that the request `sent` with message ID `mid` will get no response. */
 typedef void (*coap_nack_handler_t)(coap_session_t *session,
                                     const coap_pdu_t *sent,
@@ -73,13 +84,377 @@ typedef void (*coap_pong_handler_t)(coap_session_t *session,
                                     coap_mid_t mid);
 
 /**
- * Takes a response. `sent` is the request, or NULL if it is no longer held; `received` lives until the
- * handler returns.
+ * Makes a context; if `listen_addr` is not NULL, with a UDP endpoint there. Returns NULL if that
+ * address cannot be used. Release it with `coap_free_context()`.
+ *
+ * @pre `listen_addr` is NULL or valid.
  */
-typedef enum coap_response_t (*coap_response_handler_t)(coap_session_t *session,
-                                                        const coap_pdu_t *sent,
-                                                        const coap_pdu_t *received,
-                                                        coap_mid_t mid);
+coap_context_t *coap_new_context(const coap_address_t *listen_addr);
+
+/**
+ * Ends a context with its endpoints, sessions, resources and all that waits in them. Sessions
+ * that the application still references can be released afterwards, and nothing else.
+ *
+ * @pre `context` is NULL or live, and is not used any more.
+ */
+void coap_free_context(coap_context_t *context);
+
+/**
+ * Keeps a pointer of the application's with the context. The library does not follow it.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_app_data(coap_context_t *context, void *data);
+
+/**
+ * What `coap_context_set_app_data()` set; NULL before.
+ *
+ * @pre `context` is NULL or live.
+ */
+void *coap_context_get_app_data(const coap_context_t *context);
+
+/**
+ * The old name of `coap_context_set_app_data()`.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_set_app_data(coap_context_t *context, void *data);
+
+/**
+ * The old name of `coap_context_get_app_data()`.
+ *
+ * @pre `context` is NULL or live.
+ */
+void *coap_get_app_data(const coap_context_t *context);
+
+/**
+ * Sets how many idle sessions a server keeps; a new one then ends the one that was idle for
+ * longest. 0, the default, stands for any number. A session that the application references does
+ * not count as idle.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_max_idle_sessions(coap_context_t *context, unsigned int max_idle_sessions);
+
+/**
+ * What `coap_context_set_max_idle_sessions()` set.
+ *
+ * @pre `context` is NULL or live.
+ */
+unsigned int coap_context_get_max_idle_sessions(const coap_context_t *context);
+
+/**
+ * Sets for how many seconds a server keeps an idle session; 0 stands for the default of 300.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_session_timeout(coap_context_t *context, unsigned int session_timeout);
+
+/**
+ * What `coap_context_set_session_timeout()` set, in seconds.
+ *
+ * @pre `context` is NULL or live.
+ */
+unsigned int coap_context_get_session_timeout(const coap_context_t *context);
+
+/**
+ * Sets how many handshakes of secured sessions a server has under way; 0 stands for the default.
+ * It limits sessions of transports with a handshake only.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_max_handshake_sessions(coap_context_t *context,
+                                             unsigned int max_handshake_sessions);
+
+/**
+ * What `coap_context_set_max_handshake_sessions()` set.
+ *
+ * @pre `context` is NULL or live.
+ */
+unsigned int coap_context_get_max_handshake_sessions(const coap_context_t *context);
+
+/**
+ * Sets for how many seconds a session over a stream waits for the peer's CSM (RFC 8323 §5.3).
+ *
+ * @pre `context` is NULL or live.
+ */
+COAP_DEPRECATED
+void coap_context_set_csm_timeout(coap_context_t *context,
+                                  unsigned int csm_timeout);
+
+/**
+ * What `coap_context_set_csm_timeout()` set, in seconds; 30 before.
+ *
+ * @pre `context` is NULL or live.
+ */
+COAP_DEPRECATED unsigned int coap_context_get_csm_timeout(const coap_context_t *context);
+
+/**
+ * Sets for how many milliseconds a session over a stream waits for the peer's CSM (RFC 8323
+ * §5.3): 10 to 10,000; what is less or more counts as that.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_csm_timeout_ms(coap_context_t *context, unsigned int csm_timeout_ms);
+
+/**
+ * For how many milliseconds a session over a stream waits for the peer's CSM; 1000 at first.
+ *
+ * @pre `context` is NULL or live.
+ */
+unsigned int coap_context_get_csm_timeout_ms(const coap_context_t *context);
+
+/**
+ * Sets the largest message, in bytes, that is announced to peers of sessions over a stream
+ * (RFC 8323 §5.3.1). Less than 64 is refused.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_csm_max_message_size(coap_context_t *context, uint32_t csm_max_message_size);
+
+/**
+ * What `coap_context_set_csm_max_message_size()` set, in bytes.
+ *
+ * @pre `context` is NULL or live.
+ */
+uint32_t coap_context_get_csm_max_message_size(const coap_context_t *context);
+
+/**
+ * Sets the longest token that new sessions of this context accept, in bytes: 8 to 65,804
+ * (RFC 8974). Others are refused.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_max_token_size(coap_context_t *context, size_t max_token_size);
+
+/**
+ * Makes a critical option known: requests with it reach the handlers, which look at it.
+ *
+ * @pre `ctx` is NULL or live.
+ */
+void coap_register_option(coap_context_t *ctx, uint16_t type);
+
+/**
+ * Sets the handler that is called with each response to a request of this context's sessions.
+ *
+ * @pre `context` is NULL or live; the handler may be called until another is set or the context ends.
+ */
+void coap_register_response_handler(coap_context_t *context,
+                                    coap_response_handler_t handler);
+
+/**
+ * Sets the handler that is called with each message that was not delivered.
+ *
+ * @pre `context` is NULL or live; the handler may be called until another is set or the context ends.
+ */
+void coap_register_nack_handler(coap_context_t *context,
+                                coap_nack_handler_t handler);
+
+/**
+ * Sets the handler that is called when a peer asks whether somebody is there (RFC 7252 §4.3). The
+ * library has answered by then.
+ *
+ * @pre `context` is NULL or live; the handler may be called until another is set or the context ends.
+ */
+void coap_register_ping_handler(coap_context_t *context,
+                                coap_ping_handler_t handler);
+
+/**
+ * Sets the handler that is called when a peer answers a ping over a stream (RFC 8323 §5.4). Over
+ * UDP the answer is a Reset, which reaches the nack handler.
+ *
+ * @pre `context` is NULL or live; the handler may be called until another is set or the context ends.
+ */
+void coap_register_pong_handler(coap_context_t *context,
+                                coap_pong_handler_t handler);
+
+/**
+ * Hands an event to the handler of a context, and returns what that returns; 0 if there is none.
+ *
+ * @pre `context` and `session` are NULL or live.
+ */
+int coap_handle_event(coap_context_t *context, coap_event_t event, coap_session_t *session);
+
+/**
+ * A message ID for the next message of a session. Returns 0 if there is no session.
+ *
+ * @pre `session` is NULL or live.
+ */
+uint16_t coap_new_message_id(coap_session_t *session);
+
+/**
+ * Sends a message, which belongs to the library from now on, also if it fails. Confirmable ones
+ * are sent again until they are acknowledged; NSTART of them are under way at a time.
+ *
+ * Returns the message ID, or COAP_INVALID_MID if the message cannot be sent.
+ *
+ * @pre `session` is NULL or live; `pdu` is NULL or a live message, and is not used any more.
+ */
+coap_mid_t coap_send(coap_session_t *session, coap_pdu_t *pdu);
+
+/**
+ * Acknowledges a confirmable message (RFC 7252 §4.2). Returns its message ID, or
+ * COAP_INVALID_MID if it is not confirmable.
+ *
+ * @pre `session` is NULL or live, `request` is NULL or a live message.
+ */
+coap_mid_t coap_send_ack(coap_session_t *session, const coap_pdu_t *request);
+
+/**
+ * Rejects a message with a Reset (RFC 7252 §4.2). Returns its message ID, or COAP_INVALID_MID if
+ * that fails.
+ *
+ * @pre `session` is NULL or live, `request` is NULL or a live message.
+ */
+coap_mid_t coap_send_rst(coap_session_t *session, const coap_pdu_t *request);
+
+/**
+ * Sends an empty message of this type with the message ID of `request`. Returns that, or
+ * COAP_INVALID_MID if it fails.
+ *
+ * @pre `session` is NULL or live, `request` is NULL or a live message.
+ */
+coap_mid_t coap_send_message_type(coap_session_t *session,
+                                  const coap_pdu_t *request,
+                                  coap_pdu_type_t type);
+
+/**
+ * Makes an error response to `request`: the code, the options of the request that `opts` names,
+ * and the text of the code as payload. Returns NULL if that fails; else a message for
+ * `coap_send()`.
+ *
+ * @pre `request` is NULL or a live message; `opts` is NULL or valid.
+ */
+coap_pdu_t *coap_new_error_response(const coap_pdu_t *request,
+                                    coap_pdu_code_t code,
+                                    coap_opt_filter_t *opts);
+
+/**
+ * Sends what `coap_new_error_response()` makes. Returns the message ID, or COAP_INVALID_MID if
+ * it fails.
+ *
+ * @pre `session` is NULL or live, `request` is NULL or a live message; `opts` is NULL or valid.
+ */
+coap_mid_t coap_send_error(coap_session_t *session,
+                           const coap_pdu_t *request,
+                           coap_pdu_code_t code,
+                           coap_opt_filter_t *opts);
+
+/**
+ * Whether all that a program asked for is done: 1 if nothing waits to be acknowledged or sent,
+ * else 0.
+ *
+ * @pre `context` is NULL or live.
+ */
+int coap_can_exit(coap_context_t *context);
+
+/**
+ * Joins a multicast group with all UDP endpoints of the address family: `groupname` is an address
+ * or a host name, `ifname` the interface or NULL for the one the system picks. Returns 0, or -1
+ * if no endpoint could join.
+ *
+ * @pre `ctx` is NULL or live; the names are NULL or C strings.
+ */
+int coap_join_mcast_group_intf(coap_context_t *ctx, const char *groupname, const char *ifname);
+
+/**
+ * Has requests to a multicast group reach only those resources whose flags say
+ * COAP_RESOURCE_FLAGS_HAS_MCAST_SUPPORT; the others do not answer.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_mcast_per_resource(coap_context_t *context);
+
+/**
+ * Sets how many networks a multicast request of this session may cross: 0 to 255. Returns 1, or 0
+ * if that cannot be set.
+ *
+ * @pre `session` is NULL or live.
+ */
+int coap_mcast_set_hops(coap_session_t *session, size_t hops);
+
+/**
+ * Does one turn of the loop: what is due, then waiting for up to `timeout_ms` milliseconds until
+ * something comes in, then what came in. COAP_IO_WAIT (0) waits for as long as it takes,
+ * COAP_IO_NO_WAIT not at all. It also returns when something was due, or when another thread
+ * gave it something to do.
+ *
+ * Returns the milliseconds it took, or -1 if waiting failed.
+ *
+ * @pre `ctx` is NULL or live.
+ */
+int coap_io_process(coap_context_t *ctx, uint32_t timeout_ms);
+
+/**
+ * As `coap_io_process()`, and also waits for descriptors of the application's, as select(2) does:
+ * the sets hold those that are ready when it returns.
+ *
+ * Returns the milliseconds it took, or -1 if waiting failed; the sets are then as they were.
+ *
+ * @pre `ctx` is NULL or live; the sets are NULL or valid.
+ */
+int coap_io_process_with_fds(coap_context_t *ctx,
+                             uint32_t timeout_ms,
+                             int nfds,
+                             fd_set *readfds,
+                             fd_set *writefds,
+                             fd_set *exceptfds);
+
+/**
+ * Does what is due by now, for programs that wait by themselves, and lists the sockets to wait
+ * for: as many as `max_sockets` in `sockets`, and their number in `num_sockets`. Call
+ * `coap_io_do_io()` when one is ready or the time is over.
+ *
+ * Returns the milliseconds until something is due; 0 if nothing is.
+ *
+ * @pre `ctx` is NULL or live; `sockets` has room for `max_sockets`; `num_sockets` is NULL or valid.
+ */
+unsigned int coap_io_prepare_io(coap_context_t *ctx,
+                                coap_socket_t **sockets,
+                                unsigned int max_sockets,
+                                unsigned int *num_sockets,
+                                coap_tick_t now);
+
+/**
+ * Takes in what has come to any socket of the context, and does what is due.
+ *
+ * @pre `ctx` is NULL or live.
+ */
+void coap_io_do_io(coap_context_t *ctx, coap_tick_t now);
+
+/**
+ * The descriptor of an epoll set that becomes readable when there is something to do: input, or
+ * something that is due. To be watched with poll, select or an epoll set of the application's;
+ * then call `coap_io_process()` with COAP_IO_NO_WAIT. Returns -1 if there is no context.
+ *
+ * @pre `context` is NULL or live.
+ */
+int coap_context_get_coap_fd(const coap_context_t *context);
+
+/**
+ * Does what is due by now, for programs that call epoll_wait(2) on `coap_context_get_coap_fd()`.
+ * Returns the milliseconds until something is due; 0 if nothing is, which means to wait for input
+ * alone. The descriptor also wakes when it is.
+ *
+ * @pre `ctx` is NULL or live.
+ */
+unsigned int coap_io_prepare_epoll(coap_context_t *ctx, coap_tick_t now);
+
+/**
+ * Takes in what epoll_wait(2) on `coap_context_get_coap_fd()` told of, and does what is due. All
+ * that is ready is taken, whether it is among `events` or not.
+ *
+ * @pre `ctx` is NULL or live.
+ */
+void coap_io_do_epoll(coap_context_t *ctx, struct epoll_event *events, size_t nevents);
+
+/**
+ * Whether something is under way: 1 if a message waits to be sent or acknowledged, or a request
+ * for its delayed response, else 0.
+ *
+ * @pre `context` is NULL or live.
+ */
+int coap_io_pending(coap_context_t *context);
 
 /**
  * Sets the hint and the pre-shared key of a context's secured endpoints. Returns 1, or 0 if that

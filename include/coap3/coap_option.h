@@ -68,7 +68,7 @@ typedef struct coap_opt_iterator_t {
   /** Where the next option begins. */
   coap_opt_t *next_option;
   /** Which options the walk returns. */
-  struct coap_opt_filter_t filter;
+  coap_opt_filter_t filter;
 } coap_opt_iterator_t;
 
 /** A list of options, in any order, to be put into a PDU by `coap_add_optlist_pdu()`. */
@@ -91,7 +91,7 @@ typedef struct coap_optlist_t {
  *
  * @pre `opt` is NULL or points to `length` bytes; `result` is NULL or may be written.
  */
-size_t coap_opt_parse(const coap_opt_t *opt, size_t length, struct coap_option_t *result);
+size_t coap_opt_parse(const coap_opt_t *opt, size_t length, coap_option_t *result);
 
 /**
  * How many bytes the option at `opt` takes; 0 if it is none.
@@ -147,7 +147,7 @@ size_t coap_opt_encode(coap_opt_t *opt,
  *
  * @pre `filter` is NULL or may be written.
  */
-void coap_option_filter_clear(struct coap_opt_filter_t *filter);
+void coap_option_filter_clear(coap_opt_filter_t *filter);
 
 /**
  * Puts a number into a filter. There is room for six numbers up to 255 and two above.
@@ -156,7 +156,7 @@ void coap_option_filter_clear(struct coap_opt_filter_t *filter);
  *
  * @pre `filter` is NULL or a cleared filter.
  */
-int coap_option_filter_set(struct coap_opt_filter_t *filter, coap_option_num_t number);
+int coap_option_filter_set(coap_opt_filter_t *filter, coap_option_num_t number);
 
 /**
  * Takes a number out of a filter.
@@ -165,14 +165,14 @@ int coap_option_filter_set(struct coap_opt_filter_t *filter, coap_option_num_t n
  *
  * @pre `filter` is NULL or a cleared filter.
  */
-int coap_option_filter_unset(struct coap_opt_filter_t *filter, coap_option_num_t number);
+int coap_option_filter_unset(coap_opt_filter_t *filter, coap_option_num_t number);
 
 /**
  * Returns 1 if a filter has this number, else 0.
  *
  * @pre `filter` is NULL or a cleared filter.
  */
-int coap_option_filter_get(struct coap_opt_filter_t *filter, coap_option_num_t number);
+int coap_option_filter_get(coap_opt_filter_t *filter, coap_option_num_t number);
 
 /**
  * Begins a walk over the options of a message: all of them, or with a filter those that it names.
@@ -182,9 +182,9 @@ int coap_option_filter_get(struct coap_opt_filter_t *filter, coap_option_num_t n
  *
  * @pre `pdu` is NULL or a live message; `oi` is NULL or may be written; `filter` is NULL or a filter.
  */
-struct coap_opt_iterator_t *coap_option_iterator_init(const coap_pdu_t *pdu,
-                                                      struct coap_opt_iterator_t *oi,
-                                                      const struct coap_opt_filter_t *filter);
+coap_opt_iterator_t *coap_option_iterator_init(const coap_pdu_t *pdu,
+                                                      coap_opt_iterator_t *oi,
+                                                      const coap_opt_filter_t *filter);
 
 /**
  * Goes to the next option; its number is in `oi->number`.
@@ -193,7 +193,7 @@ struct coap_opt_iterator_t *coap_option_iterator_init(const coap_pdu_t *pdu,
  *
  * @pre `oi` is NULL or a walk over a live message that has not changed.
  */
-coap_opt_t *coap_option_next(struct coap_opt_iterator_t *oi);
+coap_opt_t *coap_option_next(coap_opt_iterator_t *oi);
 
 /**
  * Finds the first option with this number. `oi` needs no preparation; `coap_option_next` goes on
@@ -205,7 +205,7 @@ coap_opt_t *coap_option_next(struct coap_opt_iterator_t *oi);
  */
 coap_opt_t *coap_check_option(const coap_pdu_t *pdu,
                               coap_option_num_t number,
-                              struct coap_opt_iterator_t *oi);
+                              coap_opt_iterator_t *oi);
 
 /**
  * Makes an entry of an option list with a copy of the `length` bytes at `data`.
@@ -215,7 +215,7 @@ coap_opt_t *coap_check_option(const coap_pdu_t *pdu,
  *
  * @pre `data` is NULL or points to `length` bytes.
  */
-struct coap_optlist_t *coap_new_optlist(uint16_t number, size_t length, const uint8_t *data);
+coap_optlist_t *coap_new_optlist(uint16_t number, size_t length, const uint8_t *data);
 
 /**
  * Puts an entry at the end of a list. `*optlist_chain` is NULL for a list that has none yet.
@@ -224,7 +224,7 @@ struct coap_optlist_t *coap_new_optlist(uint16_t number, size_t length, const ui
  *
  * @pre `optlist_chain` is NULL or holds NULL or a list; `optlist` is NULL or an entry in no list.
  */
-int coap_insert_optlist(struct coap_optlist_t **optlist_chain, struct coap_optlist_t *optlist);
+int coap_insert_optlist(coap_optlist_t **optlist_chain, coap_optlist_t *optlist);
 
 /**
  * Sorts a list by option number, keeping the order of equal ones, and adds its options to a
@@ -234,14 +234,14 @@ int coap_insert_optlist(struct coap_optlist_t **optlist_chain, struct coap_optli
  *
  * @pre `pdu` is NULL or a live message; `optlist_chain` is NULL or holds NULL or a list.
  */
-int coap_add_optlist_pdu(coap_pdu_t *pdu, struct coap_optlist_t **optlist_chain);
+int coap_add_optlist_pdu(coap_pdu_t *pdu, coap_optlist_t **optlist_chain);
 
 /**
  * Frees a list. NULL is allowed.
  *
  * @pre `optlist_chain` is NULL or a list that is not used any more.
  */
-void coap_delete_optlist(struct coap_optlist_t *optlist_chain);
+void coap_delete_optlist(coap_optlist_t *optlist_chain);
 
 /**
  * Adds an option number to a filter.

@@ -438,8 +438,8 @@ typedef struct coap_option {
  * Returns the message, which `coap_send` takes over and `coap_delete_pdu` frees, or NULL if the
  * type, code or message ID is out of range.
  */
-coap_pdu_t *coap_pdu_init(enum coap_pdu_type_t type_,
-                          enum coap_pdu_code_t code,
+coap_pdu_t *coap_pdu_init(coap_pdu_type_t type_,
+                          coap_pdu_code_t code,
                           coap_mid_t mid,
                           size_t size);
 
@@ -459,7 +459,7 @@ void coap_delete_pdu(coap_pdu_t *pdu);
  *
  * @pre `data` points to `length` bytes; `pdu` is NULL or a live message.
  */
-int coap_pdu_parse(enum coap_proto_t proto, const uint8_t *data, size_t length, coap_pdu_t *pdu);
+int coap_pdu_parse(coap_proto_t proto, const uint8_t *data, size_t length, coap_pdu_t *pdu);
 
 /**
  * Sets the token. To be called once, before any option and before the payload.
@@ -532,7 +532,7 @@ int coap_get_data_large(const coap_pdu_t *pdu,
  *
  * @pre `pdu` is NULL or a live message.
  */
-enum coap_pdu_code_t coap_pdu_get_code(const coap_pdu_t *pdu);
+coap_pdu_code_t coap_pdu_get_code(const coap_pdu_t *pdu);
 
 /**
  * Sets the code. In a request handler this is what makes the library send the response. A number
@@ -540,21 +540,21 @@ enum coap_pdu_code_t coap_pdu_get_code(const coap_pdu_t *pdu);
  *
  * @pre `pdu` is NULL or a live message.
  */
-void coap_pdu_set_code(coap_pdu_t *pdu, enum coap_pdu_code_t code);
+void coap_pdu_set_code(coap_pdu_t *pdu, coap_pdu_code_t code);
 
 /**
  * The type; `COAP_MESSAGE_CON` for NULL and for messages that came over TCP or WebSockets.
  *
  * @pre `pdu` is NULL or a live message.
  */
-enum coap_pdu_type_t coap_pdu_get_type(const coap_pdu_t *pdu);
+coap_pdu_type_t coap_pdu_get_type(const coap_pdu_t *pdu);
 
 /**
  * Sets the type. A number over 3 is ignored.
  *
  * @pre `pdu` is NULL or a live message.
  */
-void coap_pdu_set_type(coap_pdu_t *pdu, enum coap_pdu_type_t type_);
+void coap_pdu_set_type(coap_pdu_t *pdu, coap_pdu_type_t type_);
 
 /**
  * The token. It stands in the message: it is valid as long as the message lives and gets no other
@@ -584,6 +584,29 @@ void coap_pdu_set_mid(coap_pdu_t *pdu, coap_mid_t mid);
  * code without a name.
  */
 const char *coap_response_phrase(uint8_t code);
+
+/**
+ * A new message for a session, with a new message ID and as large as the session allows. Returns
+ * NULL if there is no session or no such type.
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_pdu_t *coap_new_pdu(coap_pdu_type_t type,
+                         coap_pdu_code_t code,
+                         coap_session_t *session);
+
+/**
+ * Copies a message for a session: type, code and those options that `drop_options` does not name,
+ * with a new message ID and this token; not the payload. Returns NULL if that fails.
+ *
+ * @pre `old_pdu` is NULL or a live message, `session` is NULL or live, `token` has `token_length`
+ * bytes, `drop_options` is NULL or valid.
+ */
+coap_pdu_t *coap_pdu_duplicate(const coap_pdu_t *old_pdu,
+                               coap_session_t *session,
+                               size_t token_length,
+                               const uint8_t *token,
+                               coap_opt_filter_t *drop_options);
 
 #ifdef __cplusplus
 }

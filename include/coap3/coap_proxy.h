@@ -57,13 +57,13 @@ typedef struct coap_proxy_server_t {
 /** The servers that a proxy sends requests to. */
 typedef struct coap_proxy_server_list_t {
   /** The servers, an array. */
-  struct coap_proxy_server_t *entry;
+  coap_proxy_server_t *entry;
   /** How many they are. */
   size_t entry_count;
   /** Which one is next; the library counts it up. */
   size_t next_entry;
   /** How requests are handled. */
-  enum coap_proxy_t type;
+  coap_proxy_t type;
   /** 1 to keep one session to the server per client session. */
   int track_client_session;
   /** After how many idle seconds a session to a server is closed; 0 is never. */

@@ -64,6 +64,18 @@ extern "C" {
 /** MAX_LATENCY, RFC 7252 §4.8.2, in seconds. */
 #define COAP_DEFAULT_MAX_LATENCY 100
 
+/** Which side of a session this end is. */
+typedef enum coap_session_type_t {
+  /** Not known. */
+  COAP_SESSION_TYPE_NONE = 0,
+  /** The side that opened it. */
+  COAP_SESSION_TYPE_CLIENT = 1,
+  /** The side that accepted it. */
+  COAP_SESSION_TYPE_SERVER = 2,
+  /** A server side that has not seen the DTLS cookie yet. */
+  COAP_SESSION_TYPE_HELLO = 3,
+} coap_session_type_t;
+
 /** How far a session has come. */
 typedef enum coap_session_state_t {
   /** Not begun or closed. */
@@ -78,18 +90,6 @@ typedef enum coap_session_state_t {
   COAP_SESSION_STATE_ESTABLISHED = 4,
 } coap_session_state_t;
 
-/** Which side of a session this end is. */
-typedef enum coap_session_type_t {
-  /** Not known. */
-  COAP_SESSION_TYPE_NONE = 0,
-  /** The side that opened it. */
-  COAP_SESSION_TYPE_CLIENT = 1,
-  /** The side that accepted it. */
-  COAP_SESSION_TYPE_SERVER = 2,
-  /** A server side that has not seen the DTLS cookie yet. */
-  COAP_SESSION_TYPE_HELLO = 3,
-} coap_session_type_t;
-
 /** A number with three decimal places. */
 typedef struct coap_fixed_point_t {
   /** The part before the point. */
@@ -97,6 +97,359 @@ typedef struct coap_fixed_point_t {
   /** The thousandths, 0 to 999. */
   uint16_t fractional_part;
 } coap_fixed_point_t;
+
+/**
+ * Opens an endpoint: peers may send to `listen_addr`. Returns NULL if the address cannot be used
+ * or the library has no such transport. It lives until it is freed or its context is.
+ *
+ * @pre `context` is NULL or live; `listen_addr` is NULL or valid.
+ */
+coap_endpoint_t *coap_new_endpoint(coap_context_t *context,
+                                   const coap_address_t *listen_addr,
+                                   coap_proto_t proto);
+
+/**
+ * Closes an endpoint and ends the sessions that peers opened to it.
+ *
+ * @pre `endpoint` is NULL or live, and is not used any more.
+ */
+void coap_free_endpoint(coap_endpoint_t *endpoint);
+
+/**
+ * Sets the most bytes of one message of the sessions that peers will open to this endpoint,
+ * header included; 1152 at first.
+ *
+ * @pre `endpoint` is NULL or live.
+ */
+void coap_endpoint_set_default_mtu(coap_endpoint_t *endpoint, unsigned int mtu);
+
+/**
+ * An endpoint as a text: its address and transport. It is good until the next text of an endpoint
+ * or a session is asked for in this thread.
+ *
+ * @pre `endpoint` is NULL or live.
+ */
+const char *coap_endpoint_str(const coap_endpoint_t *endpoint);
+
+/**
+ * Opens a session to `server`, from `local_if` or, if that is NULL, from where the system says.
+ * The application holds a reference to it: `coap_session_release()` ends it.
+ *
+ * Returns NULL if the library has no such transport, the addresses cannot be used, or there is a
+ * session between them already.
+ *
+ * @pre `ctx` is NULL or live; the addresses are NULL or valid.
+ */
+coap_session_t *coap_new_client_session(coap_context_t *ctx,
+                                        const coap_address_t *local_if,
+                                        const coap_address_t *server,
+                                        coap_proto_t proto);
+
+/**
+ * Takes a reference to a session: it neither ends by itself nor by eviction until it is released.
+ * Returns the session.
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_session_t *coap_session_reference(coap_session_t *session);
+
+/**
+ * Gives a reference to a session back. A session that this side opened ends with the last one;
+ * one that a peer opened goes on until it is idle for long enough.
+ *
+ * @pre `session` is NULL or live; with the last reference it is not used any more.
+ */
+void coap_session_release(coap_session_t *session);
+
+/**
+ * Gives a session up: what waits in it is not delivered, which the nack handler is told with this
+ * reason.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_disconnected(coap_session_t *session, coap_nack_reason_t reason);
+
+/**
+ * Keeps a pointer of the application's with the session. The library does not follow it.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_app_data(coap_session_t *session, void *data);
+
+/**
+ * What `coap_session_set_app_data()` set; NULL before.
+ *
+ * @pre `session` is NULL or live.
+ */
+void *coap_session_get_app_data(const coap_session_t *session);
+
+/**
+ * The address on this side. It lives as long as the session.
+ *
+ * @pre `session` is NULL or live.
+ */
+const coap_address_t *coap_session_get_addr_local(const coap_session_t *session);
+
+/**
+ * The address of the peer. It lives as long as the session.
+ *
+ * @pre `session` is NULL or live.
+ */
+const coap_address_t *coap_session_get_addr_remote(const coap_session_t *session);
+
+/**
+ * The group that a session of this side sends to; NULL if it sends to one peer.
+ *
+ * @pre `session` is NULL or live.
+ */
+const coap_address_t *coap_session_get_addr_mcast(const coap_session_t *session);
+
+/**
+ * The context of a session.
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_context_t *coap_session_get_context(const coap_session_t *session);
+
+/**
+ * The transport of a session.
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_proto_t coap_session_get_proto(const coap_session_t *session);
+
+/**
+ * Who opened a session.
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_session_type_t coap_session_get_type(const coap_session_t *session);
+
+/**
+ * How far a session is.
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_session_state_t coap_session_get_state(const coap_session_t *session);
+
+/**
+ * The index of the interface that the peer's messages come in on; 0 if it is not known.
+ *
+ * @pre `session` is NULL or live.
+ */
+int coap_session_get_ifindex(const coap_session_t *session);
+
+/**
+ * The session with this peer whose messages come in on this interface, or NULL.
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_session_t *coap_session_get_by_peer(const coap_context_t *context,
+                                         const coap_address_t *remote_addr,
+                                         int ifindex);
+
+/**
+ * A session as a text: both ends and the transport. It is good until the next text of an endpoint
+ * or a session is asked for in this thread.
+ *
+ * @pre `session` is NULL or live.
+ */
+const char *coap_session_str(const coap_session_t *session);
+
+/**
+ * Sets the most bytes of one message of this session, header included.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_mtu(coap_session_t *session, unsigned int mtu);
+
+/**
+ * The most bytes that token, options and payload of a message of this session may take.
+ *
+ * @pre `session` is NULL or live.
+ */
+size_t coap_session_max_pdu_size(const coap_session_t *session);
+
+/**
+ * Makes a session that a peer opened one of this side: it sends requests, and ends when the
+ * reference that the application gets by this is released. Returns 1, or 0 if this side opened
+ * it.
+ *
+ * @pre `session` is NULL or live.
+ */
+int coap_session_set_type_client(coap_session_t *session);
+
+/**
+ * Makes a token that this session has not used before: up to 8 bytes at `token`, their number in
+ * `length`, which says how much room there is. They get fewer as there is less.
+ *
+ * @pre `session` is NULL or live; `length` is NULL or valid; `token` has room for `*length` bytes.
+ */
+void coap_session_new_token(coap_session_t *session, size_t *length, uint8_t *token);
+
+/**
+ * Sets from where `coap_session_new_token()` counts on: the token, taken as a number.
+ *
+ * @pre `session` is NULL or live; `token` has `length` bytes.
+ */
+void coap_session_init_token(coap_session_t *session, size_t length, const uint8_t *token);
+
+/**
+ * Asks the peer whether it is there (RFC 7252 §4.3). Its Reset reaches the nack handler. Returns
+ * the message ID, or COAP_INVALID_MID if that fails.
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_mid_t coap_session_send_ping(coap_session_t *session);
+
+/**
+ * Sets the first time-out of a confirmable message, in seconds (ACK_TIMEOUT, RFC 7252 §4.8). Values below 1, and such with more than 999 thousandths, are refused.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_ack_timeout(coap_session_t *session,
+                                  coap_fixed_point_t value);
+
+/**
+ * The first time-out of a confirmable message, in seconds (ACK_TIMEOUT, RFC 7252 §4.8).
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_fixed_point_t coap_session_get_ack_timeout(const coap_session_t *session);
+
+/**
+ * Sets by how much that time-out is varied (ACK_RANDOM_FACTOR, RFC 7252 §4.8). Values below 1, and such with more than 999 thousandths, are refused.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_ack_random_factor(coap_session_t *session,
+                                        coap_fixed_point_t value);
+
+/**
+ * By how much that time-out is varied (ACK_RANDOM_FACTOR, RFC 7252 §4.8).
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_fixed_point_t coap_session_get_ack_random_factor(const coap_session_t *session);
+
+/**
+ * Sets over how many seconds responses to a group are spread (DEFAULT_LEISURE, RFC 7252 §8.2). Values below 1, and such with more than 999 thousandths, are refused.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_default_leisure(coap_session_t *session,
+                                      coap_fixed_point_t value);
+
+/**
+ * Over how many seconds responses to a group are spread (DEFAULT_LEISURE, RFC 7252 §8.2).
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_fixed_point_t coap_session_get_default_leisure(const coap_session_t *session);
+
+/**
+ * Sets after how many seconds the next set of non-confirmable blocks may go (NON_TIMEOUT, RFC 9177 §7.2). Values below 1, and such with more than 999 thousandths, are refused.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_non_timeout(coap_session_t *session,
+                                  coap_fixed_point_t value);
+
+/**
+ * After how many seconds the next set of non-confirmable blocks may go (NON_TIMEOUT, RFC 9177 §7.2).
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_fixed_point_t coap_session_get_non_timeout(const coap_session_t *session);
+
+/**
+ * Sets for how many seconds missing non-confirmable blocks are waited for (NON_RECEIVE_TIMEOUT, RFC 9177 §7.2). Values below 1, and such with more than 999 thousandths, are refused.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_non_receive_timeout(coap_session_t *session,
+                                          coap_fixed_point_t value);
+
+/**
+ * For how many seconds missing non-confirmable blocks are waited for (NON_RECEIVE_TIMEOUT, RFC 9177 §7.2).
+ *
+ * @pre `session` is NULL or live.
+ */
+coap_fixed_point_t coap_session_get_non_receive_timeout(const coap_session_t *session);
+
+/**
+ * Sets how often a confirmable message is sent again (MAX_RETRANSMIT, RFC 7252 §4.8). 0 is refused.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_max_retransmit(coap_session_t *session,
+                                     uint16_t value);
+
+/**
+ * How often a confirmable message is sent again (MAX_RETRANSMIT, RFC 7252 §4.8).
+ *
+ * @pre `session` is NULL or live.
+ */
+uint16_t coap_session_get_max_retransmit(const coap_session_t *session);
+
+/**
+ * Sets how many confirmable messages are under way at a time (NSTART, RFC 7252 §4.7). 0 is refused.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_nstart(coap_session_t *session,
+                             uint16_t value);
+
+/**
+ * How many confirmable messages are under way at a time (NSTART, RFC 7252 §4.7).
+ *
+ * @pre `session` is NULL or live.
+ */
+uint16_t coap_session_get_nstart(const coap_session_t *session);
+
+/**
+ * Sets how many bytes a second may go to a peer that does not answer (PROBING_RATE, RFC 7252 §4.7). The library keeps the number for the application; it paces nothing by it. 0 is refused.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_probing_rate(coap_session_t *session,
+                                   uint32_t value);
+
+/**
+ * How many bytes a second may go to a peer that does not answer (PROBING_RATE, RFC 7252 §4.7). The library keeps the number for the application; it paces nothing by it.
+ *
+ * @pre `session` is NULL or live.
+ */
+uint32_t coap_session_get_probing_rate(const coap_session_t *session);
+
+/**
+ * Sets how many blocks go at a time (MAX_PAYLOADS, RFC 9177 §7.2). 0 is refused.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_max_payloads(coap_session_t *session, uint16_t value);
+
+/**
+ * How many blocks go at a time (MAX_PAYLOADS, RFC 9177 §7.2).
+ *
+ * @pre `session` is NULL or live.
+ */
+uint16_t coap_session_get_max_payloads(const coap_session_t *session);
+
+/**
+ * Sets how often missing non-confirmable blocks are asked for (NON_MAX_RETRANSMIT, RFC 9177 §7.2). 0 is refused.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_non_max_retransmit(coap_session_t *session,
+                                         uint16_t value);
+
+/**
+ * How often missing non-confirmable blocks are asked for (NON_MAX_RETRANSMIT, RFC 9177 §7.2).
+ *
+ * @pre `session` is NULL or live.
+ */
+uint16_t coap_session_get_non_max_retransmit(const coap_session_t *session);
 
 #ifdef __cplusplus
 }

@@ -78,14 +78,14 @@ typedef union coap_const_char_ptr_t {
  *
  * Returns the string, which `coap_delete_string` frees, or NULL if there is no memory.
  */
-struct coap_string_t *coap_new_string(size_t size);
+coap_string_t *coap_new_string(size_t size);
 
 /**
  * Frees a string. NULL is allowed.
  *
  * @pre `string` is NULL or a string from this library that is not used any more.
  */
-void coap_delete_string(struct coap_string_t *string);
+void coap_delete_string(coap_string_t *string);
 
 /**
  * Makes a constant string with a copy of the `size` bytes at `data`; a zero byte follows them.
@@ -95,28 +95,28 @@ void coap_delete_string(struct coap_string_t *string);
  *
  * @pre `data` is NULL or points to `size` bytes.
  */
-struct coap_str_const_t *coap_new_str_const(const uint8_t *data, size_t size);
+coap_str_const_t *coap_new_str_const(const uint8_t *data, size_t size);
 
 /**
  * Frees a constant string. NULL is allowed.
  *
  * @pre `string` is NULL or a constant string from this library that is not used any more.
  */
-void coap_delete_str_const(struct coap_str_const_t *string);
+void coap_delete_str_const(coap_str_const_t *string);
 
 /**
  * Makes an object for `size` bytes of binary data, to be filled by the caller.
  *
  * Returns the object, which `coap_delete_binary` frees, or NULL if there is no memory.
  */
-struct coap_binary_t *coap_new_binary(size_t size);
+coap_binary_t *coap_new_binary(size_t size);
 
 /**
  * Frees binary data. NULL is allowed.
  *
  * @pre `binary` is NULL or binary data from this library that is not used any more.
  */
-void coap_delete_binary(struct coap_binary_t *binary);
+void coap_delete_binary(coap_binary_t *binary);
 
 /**
  * Makes binary data longer or shorter. What fits of the old bytes stays; new bytes have no value
@@ -127,7 +127,7 @@ void coap_delete_binary(struct coap_binary_t *binary);
  *
  * @pre `binary` is NULL or binary data from this library; the old pointer is not used after success.
  */
-struct coap_binary_t *coap_resize_binary(struct coap_binary_t *binary,
+coap_binary_t *coap_resize_binary(coap_binary_t *binary,
                                          size_t new_size);
 
 /**
@@ -138,14 +138,14 @@ struct coap_binary_t *coap_resize_binary(struct coap_binary_t *binary,
  *
  * @pre `data` is NULL or points to `size` bytes.
  */
-struct coap_bin_const_t *coap_new_bin_const(const uint8_t *data, size_t size);
+coap_bin_const_t *coap_new_bin_const(const uint8_t *data, size_t size);
 
 /**
  * Frees constant binary data. NULL is allowed.
  *
  * @pre `binary` is NULL or constant binary data from this library that is not used any more.
  */
-void coap_delete_bin_const(struct coap_bin_const_t *binary);
+void coap_delete_bin_const(coap_bin_const_t *binary);
 
 /**
  * Wraps a C string, without copying it, for one of the functions that take a constant string.
@@ -155,7 +155,7 @@ void coap_delete_bin_const(struct coap_bin_const_t *binary);
  *
  * @pre `string` is NULL or ends with a zero byte, and lives as long as the result is used.
  */
-struct coap_str_const_t *coap_make_str_const(const char *string);
+coap_str_const_t *coap_make_str_const(const char *string);
 
 #ifdef __cplusplus
 }

@@ -78,7 +78,7 @@ typedef struct coap_uri_t {
   /** The query, without the question mark. */
   coap_str_const_t query;
   /** The scheme. */
-  enum coap_uri_scheme_t scheme;
+  coap_uri_scheme_t scheme;
 } coap_uri_t;
 
 /**
@@ -101,7 +101,7 @@ int coap_host_is_unix_domain(const coap_str_const_t *host);
  *
  * @pre `str_var` points to `len` bytes; `uri` is NULL or may be written.
  */
-int coap_split_uri(const uint8_t *str_var, size_t len, struct coap_uri_t *uri);
+int coap_split_uri(const uint8_t *str_var, size_t len, coap_uri_t *uri);
 
 /**
  * The same for the value of a Proxy-Uri option: `http` and `https` are allowed, a path alone is
@@ -109,7 +109,7 @@ int coap_split_uri(const uint8_t *str_var, size_t len, struct coap_uri_t *uri);
  *
  * @pre `str_var` points to `len` bytes; `uri` is NULL or may be written.
  */
-int coap_split_proxy_uri(const uint8_t *str_var, size_t len, struct coap_uri_t *uri);
+int coap_split_proxy_uri(const uint8_t *str_var, size_t len, coap_uri_t *uri);
 
 /**
  * Takes a URI apart as `coap_split_uri` does, and keeps a copy of it.
@@ -118,7 +118,7 @@ int coap_split_proxy_uri(const uint8_t *str_var, size_t len, struct coap_uri_t *
  *
  * @pre `uri` points to `length` bytes.
  */
-struct coap_uri_t *coap_new_uri(const uint8_t *uri, unsigned int length);
+coap_uri_t *coap_new_uri(const uint8_t *uri, unsigned int length);
 
 /**
  * Copies a URI with its parts.
@@ -127,14 +127,14 @@ struct coap_uri_t *coap_new_uri(const uint8_t *uri, unsigned int length);
  *
  * @pre `uri` is NULL or a URI.
  */
-struct coap_uri_t *coap_clone_uri(const struct coap_uri_t *uri);
+coap_uri_t *coap_clone_uri(const coap_uri_t *uri);
 
 /**
  * Frees what `coap_new_uri` or `coap_clone_uri` made. NULL is allowed.
  *
  * @pre `uri` is NULL or came from one of the two and is not used any more.
  */
-void coap_delete_uri(struct coap_uri_t *uri);
+void coap_delete_uri(coap_uri_t *uri);
 
 /**
  * Appends to a list the options that make up a URI (RFC 7252 §6.4): Uri-Host and Uri-Port if
@@ -145,7 +145,7 @@ void coap_delete_uri(struct coap_uri_t *uri);
  *
  * @pre `uri` and `dst` are NULL or alive; `optlist_chain` is NULL or holds NULL or a list.
  */
-int coap_uri_into_optlist(const struct coap_uri_t *uri,
+int coap_uri_into_optlist(const coap_uri_t *uri,
                           const coap_address_t *dst,
                           coap_optlist_t **optlist_chain,
                           int create_port_host_opt);
@@ -157,7 +157,7 @@ int coap_uri_into_optlist(const struct coap_uri_t *uri,
  *
  * @pre `uri` and `dst` are NULL or alive; `optlist_chain` is NULL or holds NULL or a list.
  */
-int coap_uri_into_options(const struct coap_uri_t *uri,
+int coap_uri_into_options(const coap_uri_t *uri,
                           const coap_address_t *dst,
                           coap_optlist_t **optlist_chain,
                           int create_port_host_opt,

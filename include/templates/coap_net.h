@@ -22,6 +22,8 @@
 extern "C" {
 #endif
 
+struct epoll_event;
+
 /** Do not wait. */
 #define COAP_IO_NO_WAIT ((uint32_t)-1)
 

@@ -11,8 +11,8 @@ use std::sync::Mutex;
 use syn::File;
 
 /// Types that come from the system or from another of our headers are unknown to cbindgen, rightly.
-const SYSTEM_TYPES: [&str; 6] = ["fd_set", "sa_family_t", "socklen_t", "time_t", "sockaddr", "timeval"];
-const SYSTEM_STRUCTS: [&str; 4] = ["sockaddr", "sockaddr_in", "sockaddr_in6", "timeval"];
+const SYSTEM_TYPES: [&str; 4] = ["fd_set", "sa_family_t", "socklen_t", "time_t"];
+const SYSTEM_STRUCTS: [&str; 5] = ["epoll_event", "sockaddr", "sockaddr_in", "sockaddr_in6", "timeval"];
 
 pub(crate) fn declarations(header: &str, source: &File, template: &Template) -> Result<String> {
     if source.items.is_empty() {
@@ -22,6 +22,7 @@ pub(crate) fn declarations(header: &str, source: &File, template: &Template) -> 
     let raw = inline_unions(&raw);
     let raw = bit_fields(&raw);
     let raw = detach_typedefs(&raw, header, template);
+    let raw = plain_names(&raw);
     Ok(one_line_comments(&macros(&raw, template)))
 }
 
@@ -126,6 +127,32 @@ fn detach_typedefs(text: &str, header: &str, template: &Template) -> String {
             out += line;
             out += "\n";
         }
+    }
+    out
+}
+
+/// Writes `coap_x_t` for `struct coap_x_t`, but for a struct inside its own definition.
+fn plain_names(text: &str) -> String {
+    let mut out = String::new();
+    let mut own = String::new();
+    for line in text.lines() {
+        let definition = line.strip_suffix(" {").and_then(|line| line.split_whitespace().last());
+        if let Some(name) = definition.filter(|_| !line.starts_with(' ')) {
+            own = format!("struct {name} ");
+            out += line;
+        } else if line.trim_start().starts_with('*') || line.trim_start().starts_with(&own) && !own.is_empty()
+        {
+            out += line;
+        } else {
+            out += &line
+                .replace("enum coap_", "coap_")
+                .replace("struct coap_", "coap_")
+                .replace("union coap_", "coap_");
+        }
+        if line.starts_with('}') {
+            own.clear();
+        }
+        out += "\n";
     }
     out
 }
