@@ -36,6 +36,7 @@ pub(crate) struct Program {
     pub(crate) app_data: AppData,
     pub(crate) settings: Mutex<super::net::Settings>,
     pub(crate) asyncs: Mutex<HashMap<AsyncId, Box<coap_async_t>>>,
+    pub(crate) release_user_data: Mutex<coap_resource_release_userdata_handler_t>,
 }
 
 /// What C keeps with this context.
@@ -124,8 +125,7 @@ impl Application for Program {
         // SAFETY: the program registered the handler for this; the pointers are good for the call.
         // The driver holds a share of the resource and of the session meanwhile.
         unsafe {
-            let resource = ptr::from_ref(resource).cast_mut();
-            handler(resource, as_c(session), &request, query, &mut response);
+            handler(super::resource::as_c(handle), as_c(session), &request, query, &mut response);
             super::str::coap_delete_string(query);
         }
         Exchange { request: request.inner, response: response.inner }

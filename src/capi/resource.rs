@@ -1,18 +1,22 @@
 //! `coap_resource.h`: resources, their handlers and attributes.
 
+use super::application::program;
 use super::ffi::{ffi, ffi_or};
+use super::handle::share;
 use super::pdu::bytes;
 use super::str::{coap_delete_str_const, coap_new_str_const};
 use super::types::*;
+use crate::driver::Context;
 use crate::log;
 use crate::message::Code;
-use crate::message::link_format::Window;
-use crate::protocol::resource::{Flags, Kind, Resource, ResourceId};
+use crate::message::link_format::{Filter, Window};
+use crate::protocol::engine::Handle;
+use crate::protocol::resource::{Entry, Flags, Kind, Resource, ResourceId};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
-use core::{ptr, slice};
+use core::{mem, ptr, slice};
 use parking_lot::{Mutex, RwLock};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A string that the library frees: a copy of what the application gave, or what it gave away.
 #[derive(Debug)]
@@ -70,12 +74,11 @@ pub struct coap_attr_t {
 }
 
 /// Where a resource is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+enum Place {
     /// In no context yet: the application owns it.
     New,
     /// In the table of this context.
-    Added(*mut coap_context_t, ResourceId),
+    Added(Weak<Context>, ResourceId),
     /// Taken out: it lives for the handler that is running, if there is one.
     Deleted,
 }
@@ -84,13 +87,13 @@ pub(crate) enum Place {
 /// count of an [`Arc`]; it is the application's until the resource is added, and the table's from
 /// then on.
 #[allow(non_camel_case_types)]
-#[derive(Debug)]
 pub struct coap_resource_t {
     pub(crate) core: Arc<Resource>,
-    pub(crate) place: Mutex<Place>,
+    place: Mutex<Place>,
     handlers: RwLock<[coap_method_handler_t; 7]>,
     user_data: AtomicPtr<c_void>,
     path: Text,
+    #[expect(clippy::vec_box, reason = "C holds pointers to them")]
     attributes: Mutex<Vec<Box<coap_attr_t>>>,
 }
 
@@ -112,18 +115,9 @@ impl coap_resource_t {
         }
     }
 
-    /// Gives it to C. [`coap_resource_t::from_raw`] takes it back.
+    /// Gives it to C.
     fn into_raw(self) -> *mut coap_resource_t {
         Arc::into_raw(Arc::new(self)).cast_mut()
-    }
-
-    /// Takes back the count that [`coap_resource_t::into_raw`] gave out.
-    ///
-    /// # Safety
-    /// `resource` came from `into_raw` and its count was not taken before.
-    pub(crate) unsafe fn from_raw(resource: *mut coap_resource_t) -> Arc<coap_resource_t> {
-        // SAFETY: as the caller promises.
-        unsafe { Arc::from_raw(resource) }
     }
 
     /// The handler for a method.
@@ -149,10 +143,14 @@ impl coap_resource_t {
         (1..=7).for_each(|method| self.set_handler(method, handler));
     }
 
-    /// Takes the user data, so that it is released once only.
-    pub(crate) fn take_user_data(&self) -> Option<*mut c_void> {
+    /// Has the application release its data, once only. No lock is held meanwhile.
+    fn release_user_data(&self, context: &Context) {
         let data = self.user_data.swap(ptr::null_mut(), Ordering::AcqRel);
-        (!data.is_null()).then_some(data)
+        let release = program(context).and_then(|program| *program.release_user_data.lock());
+        if let (Some(release), false) = (release, data.is_null()) {
+            // SAFETY: the program registered it for the data of its resources.
+            unsafe { release(data) };
+        }
     }
 }
 
@@ -280,6 +278,131 @@ pub extern "C" fn coap_resource_reverse_proxy_init(
         resource.set_all_handlers(handler);
         Some(resource.into_raw())
     })
+}
+
+/// Ends a resource that was taken out of its context's table. Its memory stays for the handler
+/// that is running, if there is one.
+fn end(context: &Context, entry: Entry<Handle>) {
+    if let Some(resource) = entry.handle.downcast_ref::<coap_resource_t>() {
+        *resource.place.lock() = Place::Deleted;
+        resource.release_user_data(context);
+    }
+}
+
+/// Deletes all resources of a context that ends.
+pub(crate) fn remove_all(context: &Context) {
+    while let Some(entry) = context.with(|state| state.engine.resources.pop()) {
+        end(context, entry);
+    }
+}
+
+/// Adds a resource to a context, which owns it from then on. A resource with the same path that
+/// is there already is deleted first; for one of the special kinds, the one of that kind.
+///
+/// # Safety
+/// `context` is NULL or live; `resource` is NULL or a live resource.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_add_resource(context: *mut coap_context_t, resource: *mut coap_resource_t) {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let (context, shared) = unsafe { (share(context)?, share(resource)?) };
+        let mut place = shared.place.lock();
+        if !matches!(*place, Place::New) {
+            log!(WARN, "coap_add_resource: the resource was added before");
+            return None;
+        }
+        let add = |state: &mut crate::driver::State| {
+            state.engine.resources.add(Arc::clone(&shared.core), Arc::clone(&shared) as Handle)
+        };
+        let (id, replaced) = context.with(add).ok()?;
+        *place = Place::Added(Arc::downgrade(&context), id);
+        drop(place);
+        // SAFETY: the count that the application held; the table has its own.
+        drop(unsafe { Arc::from_raw(resource) });
+        if let Some(old) = replaced {
+            if *old.resource.kind() == Kind::Plain {
+                let path = String::from_utf8_lossy(old.resource.path());
+                log!(WARN, "coap_add_resource: Duplicate uri_path '{path}', old resource deleted");
+            }
+            end(&context, old);
+        }
+        Some(())
+    });
+}
+
+/// Deletes a resource with its attributes; `context` is not looked at. Its user data is released.
+/// A handler may delete the resource that it was called for: the memory stays until it returns.
+///
+/// Returns 1, or 0 if `resource` is NULL or was deleted before in the same handler.
+///
+/// # Safety
+/// `resource` is NULL or a live resource, and is not used any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_delete_resource(
+    _context: *mut coap_context_t,
+    resource: *mut coap_resource_t,
+) -> c_int {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let shared = unsafe { share(resource) }?;
+        let place = mem::replace(&mut *shared.place.lock(), Place::Deleted);
+        match place {
+            // SAFETY: the count that the application held.
+            Place::New => drop(unsafe { Arc::from_raw(resource) }),
+            Place::Added(context, id) => {
+                let context = context.upgrade()?;
+                end(&context, context.with(|state| state.engine.resources.remove(id))?);
+            }
+            Place::Deleted => {
+                log!(WARN, "coap_delete_resource: the resource was deleted before");
+                return None;
+            }
+        }
+        Some(1)
+    })
+}
+
+/// The resource of a context with this path, as it was registered, or NULL. Resources without a
+/// path of their own are not found.
+///
+/// # Safety
+/// `context` is NULL or live; `uri_path` is NULL or a live string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_get_resource_from_uri_path(
+    context: *mut coap_context_t,
+    uri_path: *mut coap_str_const_t,
+) -> *mut coap_resource_t {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let (context, path) = unsafe { (share(context)?, text_bytes(uri_path)?) };
+        context.with(|state| {
+            let resources = &state.engine.resources;
+            Some(as_c(&resources.get(resources.find(path)?)?.handle))
+        })
+    })
+}
+
+/// The pointer that C holds for the handle of a resource.
+pub(crate) fn as_c(handle: &Handle) -> *mut coap_resource_t {
+    Arc::as_ptr(handle).cast_mut().cast()
+}
+
+/// Sets what is called with the user data of a resource of this context, unless it is NULL, when
+/// the resource is deleted. NULL, as it is at first, calls nothing.
+///
+/// # Safety
+/// `context` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_resource_release_userdata_handler(
+    context: *mut coap_context_t,
+    callback: coap_resource_release_userdata_handler_t,
+) {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let context = unsafe { share(context) }?;
+        *program(&context)?.release_user_data.lock() = callback;
+        Some(())
+    });
 }
 
 /// The path of a resource, which lives as long as the resource; NULL for NULL.
@@ -466,6 +589,44 @@ pub unsafe extern "C" fn coap_print_link(
         resource.core.write_link(&mut window);
         *len = window.total();
         *offset = offset.saturating_sub(window.total());
+        Some(print_status(&window))
+    })
+}
+
+/// Prints the list of resources as `/.well-known/core` shows it (RFC 6690), from its byte number
+/// `offset` on. `*buflen` is the length of `buf`, and on return the length of the whole list.
+/// `query_filter` is NULL or the query of a request, `href=/path` or `name=value`, where a `*` at
+/// the end stands for any rest; an empty one selects everything, one without `=` nothing.
+///
+/// Returns how many bytes are in `buf` (`COAP_PRINT_OUTPUT_LENGTH`), with
+/// `COAP_PRINT_STATUS_TRUNC` set when text was left out at the end, or `COAP_PRINT_STATUS_ERROR`
+/// when a pointer is NULL.
+///
+/// # Safety
+/// `context` is NULL or live; `buflen` is NULL or may be written; `buf` has `*buflen` bytes;
+/// `query_filter` is NULL or a live string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_print_wellknown(
+    context: *mut coap_context_t,
+    buf: *mut u8,
+    buflen: *mut usize,
+    offset: usize,
+    query_filter: *const coap_string_t,
+) -> coap_print_status_t {
+    ffi_or(COAP_PRINT_STATUS_ERROR, || {
+        // SAFETY: NULL or live, as the caller promises.
+        let (context, len) = unsafe { (share(context)?, buflen.as_mut()?) };
+        // SAFETY: NULL or a live string, as the caller promises.
+        let query = match unsafe { query_filter.as_ref() } {
+            // SAFETY: a live string has its bytes.
+            Some(query) => unsafe { bytes(query.s, query.length) }?,
+            None => &[],
+        };
+        // SAFETY: NULL or as long as `*buflen` says.
+        let mut window = Window::new(unsafe { window_buffer(buf, *len) }?, offset);
+        let filter = Filter::new(query);
+        context.with(|state| state.engine.resources.write_well_known(&filter, &mut window));
+        *len = window.total();
         Some(print_status(&window))
     })
 }

@@ -5,7 +5,8 @@ use super::{Application, EndpointHandle, SessionHandle, Sockets};
 use crate::address::Address;
 use crate::message::{Mid, Pdu};
 use crate::net::{Poller, UdpSocket};
-use crate::protocol::engine::SendError;
+use crate::protocol::cache::Cache;
+use crate::protocol::engine::{Handle, SendError};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{Path, SessionId, SocketId};
 use crate::protocol::{Engine, Instant};
@@ -21,6 +22,9 @@ pub struct State {
     pub engine: Engine,
     /// The sockets.
     pub sockets: Sockets,
+    /// What the application keeps of requests. Entries are dropped with the state unlocked, since
+    /// the application frees what it kept with them.
+    pub cache: Cache<Handle>,
     pub(super) sessions: HashMap<SessionId, Arc<SessionHandle>>,
     pub(super) endpoints: HashMap<SocketId, Arc<EndpointHandle>>,
     /// Until when a thread waits at most, while one does.
@@ -66,6 +70,7 @@ impl Context {
             state: Mutex::new(State {
                 engine,
                 sockets: Sockets::default(),
+                cache: Cache::new(),
                 sessions: HashMap::new(),
                 endpoints: HashMap::new(),
                 waiting: None,
@@ -115,11 +120,21 @@ impl Context {
     }
 
     /// When something is due; in the past if events wait to be delivered.
-    fn next_deadline(&self, state: &State) -> Option<Instant> {
+    pub(super) fn next_deadline(&self, state: &State) -> Option<Instant> {
         if state.engine.has_events() {
             return Some(Instant(0));
         }
-        state.engine.poll_timeout()
+        match (state.engine.poll_timeout(), state.cache.next_deadline()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Ends the cache entries that a session made. To be called with the state unlocked.
+    pub(super) fn forget_cached(&self, session: SessionId) {
+        while let Some(entry) = self.with(|state| state.cache.forget_session(session)) {
+            drop(entry);
+        }
     }
 
     /// Opens an endpoint for peers to come to.
@@ -196,7 +211,7 @@ impl Context {
     /// The application holds a session once less, or `last`, no more.
     pub(super) fn release(&self, handle: &SessionHandle, last: bool) {
         // The table's share of the handle goes when the state is unlocked.
-        drop(self.with(|state| {
+        let ended = self.with(|state| {
             let session = state.engine.sessions().get(handle.id)?;
             let socket = session.path.socket;
             crate::log!(DEBUG, "***{session}: session {handle:p}: closed",);
@@ -211,7 +226,10 @@ impl Context {
                 state.sockets.remove(&self.poller, socket);
             }
             state.sessions.remove(&handle.id)
-        }));
+        });
+        if ended.is_some() {
+            self.forget_cached(handle.id);
+        }
     }
 
     /// Ends all sessions and closes all sockets. Handlers see the end of those that peers opened.

@@ -61,7 +61,11 @@ impl Context {
     pub fn due(self: &Arc<Self>) -> bool {
         let _turn = self.delivery.lock();
         let mut state = self.state.lock();
-        state.engine.handle_timeout(crate::clock::now());
+        let now = crate::clock::now();
+        state.engine.handle_timeout(now);
+        while let Some(entry) = state.cache.expire(now) {
+            MutexGuard::unlocked(&mut state, || drop(entry));
+        }
         let delivered = self.deliver(&mut state);
         self.settle(&mut state);
         delivered
@@ -89,7 +93,7 @@ impl Context {
                 Wait::Forever => None,
                 Wait::AtMost(d) => Some(now + d),
             };
-            let until = match (limit, state.engine.poll_timeout()) {
+            let until = match (limit, self.next_deadline(&state)) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             };
@@ -201,6 +205,7 @@ impl Context {
                 let Some(handle) = state.sessions.get(&session).cloned() else { return };
                 MutexGuard::unlocked(state, || self.application.notice(&handle, Notice::Ended));
                 state.sessions.remove(&session);
+                MutexGuard::unlocked(state, || self.forget_cached(session));
                 // A handler may have taken a reference to what has ended; it keeps the handle
                 // alive until it gives it back.
                 MutexGuard::unlocked(state, || drop(handle));
@@ -251,10 +256,7 @@ impl Context {
     /// How long until something is due: `None` if nothing is.
     pub fn time_left(&self) -> Option<Duration> {
         let state = self.state.lock();
-        if state.engine.has_events() {
-            return Some(Duration::ZERO);
-        }
-        state.engine.poll_timeout().map(|at| at - crate::clock::now())
+        self.next_deadline(&state).map(|at| at - crate::clock::now())
     }
 
     /// Tells the application which requests put aside are done with.

@@ -4,6 +4,7 @@
 //! makes an entry. What an entry holds is the owner's business, an opaque `H`; this room knows
 //! when it is found, when it has been idle for too long and whose session made it.
 
+use super::session::SessionId;
 use super::time::Instant;
 use crate::message::{Code, Number, Pdu};
 use core::time::Duration;
@@ -15,25 +16,21 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub [u8; 32]);
 
-/// Names a session for as long as it lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionTag(pub u64);
-
 impl Key {
     /// The key of a message: each option's number, two bytes with the low one first, and its
     /// value, in the order of the message; behind them, if it is a FETCH, its `body` (RFC 8132 §2):
     /// the payload, or what the payloads of all blocks make. Left out are options that are no part
     /// of a cache key, Observe, and those in `ignored`. The method is no part of it. A key for one
-    /// session begins with the session's tag.
+    /// session begins with the session's name.
     ///
     /// A message that has neither options nor payload has no key.
-    pub fn derive(pdu: &Pdu, body: &[u8], session: Option<SessionTag>, ignored: &[Number]) -> Option<Key> {
+    pub fn derive(pdu: &Pdu, body: &[u8], session: Option<SessionId>, ignored: &[Number]) -> Option<Key> {
         if pdu.option_and_payload_bytes().is_empty() {
             return None;
         }
         let mut digest = Sha256::new();
-        if let Some(SessionTag(tag)) = session {
-            digest.update(tag.to_le_bytes());
+        if let Some(session) = session {
+            digest.update(session.to_bytes());
         }
         let counts = |n: Number| !n.is_no_cache_key() && n != Number::OBSERVE && !ignored.contains(&n);
         for option in pdu.options().filter(|o| counts(o.number)) {
@@ -59,7 +56,7 @@ struct Entry<H> {
     handle: H,
     serial: u64,
     key: Key,
-    session: SessionTag,
+    session: SessionId,
     /// How long it lives without being found, and until when that is now.
     idle: Option<(Duration, Instant)>,
 }
@@ -77,7 +74,7 @@ pub struct Cache<H> {
     entries: Slab<Entry<H>>,
     /// By key and serial number: of equal keys the newest entry is the one that is found.
     by_key: BTreeMap<(Key, u64), u32>,
-    by_session: BTreeMap<(SessionTag, u64), u32>,
+    by_session: BTreeMap<(SessionId, u64), u32>,
     by_deadline: BTreeMap<(Instant, u64), u32>,
     next_serial: u64,
 }
@@ -117,7 +114,7 @@ impl<H> Cache<H> {
     pub fn insert_with(
         &mut self,
         key: Key,
-        session: SessionTag,
+        session: SessionId,
         idle: Duration,
         now: Instant,
         handle: impl FnOnce(EntryId) -> H,
@@ -179,7 +176,7 @@ impl<H> Cache<H> {
 
     /// Takes out an entry that this session made, whether its key is the session's own or not.
     #[must_use]
-    pub fn forget_session(&mut self, session: SessionTag) -> Option<H> {
+    pub fn forget_session(&mut self, session: SessionId) -> Option<H> {
         let (&(_, serial), &slot) = self.by_session.range((session, 0)..=(session, u64::MAX)).next()?;
         self.remove(EntryId { slot, serial })
     }
@@ -208,8 +205,8 @@ mod tests {
     use crate::message::{Mid, Type};
     use proptest::prelude::*;
 
-    const ONE: SessionTag = SessionTag(1);
-    const TWO: SessionTag = SessionTag(2);
+    const ONE: SessionId = SessionId::for_test(1);
+    const TWO: SessionId = SessionId::for_test(2);
 
     fn pdu(code: Code, options: &[(u16, &str)], payload: &str) -> Pdu {
         let mut pdu = Pdu::new(Type::Confirmable, code, Mid(1), 1152);
@@ -220,7 +217,7 @@ mod tests {
         pdu
     }
 
-    fn derive(pdu: &Pdu, session: Option<SessionTag>, ignored: &[Number]) -> Option<Key> {
+    fn derive(pdu: &Pdu, session: Option<SessionId>, ignored: &[Number]) -> Option<Key> {
         Key::derive(pdu, pdu.payload().unwrap_or(&[]), session, ignored)
     }
 
@@ -233,7 +230,7 @@ mod tests {
         Key([n; 32])
     }
 
-    fn add(cache: &mut Cache<u32>, k: u8, session: SessionTag, idle: u64, now: u64, handle: u32) -> EntryId {
+    fn add(cache: &mut Cache<u32>, k: u8, session: SessionId, idle: u64, now: u64, handle: u32) -> EntryId {
         cache.insert_with(key(k), session, Duration::from_secs(idle), Instant(now), |_| handle)
     }
 
@@ -360,13 +357,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_indices_agree_with_the_entries(ops in proptest::collection::vec((0u8..5, 0u8..4, 0u64..3, 0u64..5), 0..80)) {
+        fn the_indices_agree_with_the_entries(ops in proptest::collection::vec((0u8..5, 0u8..4, 0u32..3, 0u64..5), 0..80)) {
             let mut cache = Cache::new();
             let mut ids = Vec::new();
             let mut now = 0;
             for (n, (op, k, session, idle)) in ops.into_iter().enumerate() {
                 match op {
-                    0 | 1 => ids.push(add(&mut cache, k, SessionTag(session), idle, now, n as u32)),
+                    0 | 1 => ids.push(add(&mut cache, k, SessionId::for_test(session), idle, now, n as u32)),
                     2 => { cache.get(&key(k), Instant(now)); }
                     3 => { ids.pop().map(|id| cache.remove(id)); }
                     _ => {

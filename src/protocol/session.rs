@@ -28,6 +28,11 @@ impl SessionId {
         self.index as usize
     }
 
+    /// Bytes that no other session of its table has.
+    pub fn to_bytes(self) -> [u8; 8] {
+        (u64::from(self.generation) << 32 | u64::from(self.index)).to_le_bytes()
+    }
+
     #[cfg(test)]
     pub(crate) const fn for_test(index: u32) -> Self {
         SessionId { index, generation: 0 }
