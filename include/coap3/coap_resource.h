@@ -88,11 +88,11 @@ typedef void (*coap_method_handler_t)(coap_resource_t *resource,
                                       const coap_string_t *query,
                                       coap_pdu_t *response);
 
-/** How many bytes were printed, and the bits `COAP_PRINT_STATUS_...`. */
-typedef uint32_t coap_print_status_t;
-
 /** Called with the user data of a resource when the resource goes. */
 typedef void (*coap_resource_release_userdata_handler_t)(void *user_data);
+
+/** How many bytes were printed, and the bits `COAP_PRINT_STATUS_...`. */
+typedef uint32_t coap_print_status_t;
 
 /**
  * Makes a resource for one path, given without a leading slash; NULL and an empty path are the
@@ -154,6 +154,42 @@ coap_resource_t *coap_resource_proxy_uri_init2(coap_method_handler_t handler,
  * before. Returns NULL if memory runs out.
  */
 coap_resource_t *coap_resource_reverse_proxy_init(coap_method_handler_t handler, int flags);
+
+/**
+ * Adds a resource to a context, which owns it from then on. A resource with the same path that
+ * is there already is deleted first; for one of the special kinds, the one of that kind.
+ *
+ * @pre `context` is NULL or live; `resource` is NULL or a live resource.
+ */
+void coap_add_resource(coap_context_t *context, coap_resource_t *resource);
+
+/**
+ * Deletes a resource with its attributes; `context` is not looked at. Its user data is released.
+ * A handler may delete the resource that it was called for: the memory stays until it returns.
+ *
+ * Returns 1, or 0 if `resource` is NULL or was deleted before in the same handler.
+ *
+ * @pre `resource` is NULL or a live resource, and is not used any more.
+ */
+int coap_delete_resource(coap_context_t *_context, coap_resource_t *resource);
+
+/**
+ * The resource of a context with this path, as it was registered, or NULL. Resources without a
+ * path of their own are not found.
+ *
+ * @pre `context` is NULL or live; `uri_path` is NULL or a live string.
+ */
+coap_resource_t *coap_get_resource_from_uri_path(coap_context_t *context,
+                                                 coap_str_const_t *uri_path);
+
+/**
+ * Sets what is called with the user data of a resource of this context, unless it is NULL, when
+ * the resource is deleted. NULL, as it is at first, calls nothing.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_resource_release_userdata_handler(coap_context_t *context,
+                                            coap_resource_release_userdata_handler_t callback);
 
 /**
  * The path of a resource, which lives as long as the resource; NULL for NULL.
@@ -251,6 +287,25 @@ coap_print_status_t coap_print_link(const coap_resource_t *resource,
                                     uint8_t *buf,
                                     size_t *len,
                                     size_t *offset);
+
+/**
+ * Prints the list of resources as `/.well-known/core` shows it (RFC 6690), from its byte number
+ * `offset` on. `*buflen` is the length of `buf`, and on return the length of the whole list.
+ * `query_filter` is NULL or the query of a request, `href=/path` or `name=value`, where a `*` at
+ * the end stands for any rest; an empty one selects everything, one without `=` nothing.
+ *
+ * Returns how many bytes are in `buf` (`COAP_PRINT_OUTPUT_LENGTH`), with
+ * `COAP_PRINT_STATUS_TRUNC` set when text was left out at the end, or `COAP_PRINT_STATUS_ERROR`
+ * when a pointer is NULL.
+ *
+ * @pre `context` is NULL or live; `buflen` is NULL or may be written; `buf` has `*buflen` bytes;
+ * `query_filter` is NULL or a live string.
+ */
+coap_print_status_t coap_print_wellknown(coap_context_t *context,
+                                         uint8_t *buf,
+                                         size_t *buflen,
+                                         size_t offset,
+                                         const coap_string_t *query_filter);
 
 #ifdef __cplusplus
 }
