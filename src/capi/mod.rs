@@ -28,6 +28,7 @@ pub mod prng;
 pub mod resource;
 pub mod session;
 pub mod session_params;
+pub mod session_security;
 pub mod str;
 pub mod subscribe;
 pub mod supported;

@@ -4,6 +4,7 @@ use super::address::{from_c, to_c};
 use super::ffi::{ffi, ffi_or};
 use super::handle::{as_c, share};
 use super::pdu::{bytes, coap_pdu_t};
+use super::session_security::ClientPsk;
 use super::types::*;
 use crate::address::Address;
 use crate::log;
@@ -13,17 +14,34 @@ use crate::protocol::session::{Role, Session, State, Transport};
 use core::cell::RefCell;
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use std::ffi::CString;
+use std::sync::OnceLock;
 
-/// What C is shown of a session by pointer.
+/// What C is shown of a session by pointer: good for as long as the session.
+#[derive(Default)]
+pub(super) struct Shown {
+    addresses: OnceLock<Addresses>,
+    /// What it was opened with, where that was a pre-shared key.
+    pub(super) client_psk: OnceLock<ClientPsk>,
+}
+
 struct Addresses {
     local: coap_address_t,
     remote: coap_address_t,
 }
 
-/// The addresses of a session, at a place that is good for as long as the session.
+/// What C is shown of this session.
+pub(super) fn shown(session: &coap_session_t) -> Option<&Shown> {
+    session.extension(Shown::default)
+}
+
+/// The addresses of a session.
 fn addresses(session: &coap_session_t) -> Option<&Addresses> {
+    let shown = shown(session)?;
+    if let Some(addresses) = shown.addresses.get() {
+        return Some(addresses);
+    }
     let (local, remote) = session.read(|s| (to_c(&s.path.local), to_c(&s.path.remote)))?;
-    session.extension(|| Addresses { local, remote })
+    Some(shown.addresses.get_or_init(|| Addresses { local, remote }))
 }
 
 thread_local! {
@@ -65,10 +83,17 @@ pub unsafe extern "C" fn coap_new_endpoint(
 }
 
 fn is_supported(caller: &str, proto: coap_proto_t) -> bool {
-    if proto != COAP_PROTO_UDP {
-        log!(WARN, "{caller}: protocol {proto} is not supported");
-    }
-    proto == COAP_PROTO_UDP
+    let name = match proto {
+        COAP_PROTO_UDP => return true,
+        COAP_PROTO_DTLS => "DTLS",
+        COAP_PROTO_TCP => "TCP",
+        COAP_PROTO_TLS => "TLS",
+        COAP_PROTO_WS => "WS",
+        COAP_PROTO_WSS => "WSS",
+        _ => "this protocol",
+    };
+    log!(CRIT, "{caller}: {name} not supported");
+    false
 }
 
 /// Closes an endpoint and ends the sessions that peers opened to it.
@@ -125,7 +150,7 @@ pub unsafe extern "C" fn coap_new_client_session(
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
         let (context, server, local) = unsafe { (share(ctx)?, server.as_ref()?, local_if.as_ref()) };
-        if !is_supported("coap_new_client_session", proto) {
+        if !is_supported("coap_new_client_session*", proto) {
             return None;
         }
         let remote = from_c(server)?;
