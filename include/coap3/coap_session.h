@@ -451,6 +451,80 @@ void coap_session_set_non_max_retransmit(coap_session_t *session,
  */
 uint16_t coap_session_get_non_max_retransmit(const coap_session_t *session);
 
+/**
+ * Opens a session as `coap_new_client_session` does, secured by a pre-shared key if `proto` is
+ * secured. `identity` is copied, and so is `key`, which has `key_len` bytes. The variant without a
+ * (D)TLS library refuses secured protocols.
+ *
+ * @pre `ctx` is NULL or live; the addresses are NULL or valid; `identity` is NULL or a C string; `key` is
+ * NULL or has `key_len` bytes.
+ */
+coap_session_t *coap_new_client_session_psk(coap_context_t *ctx,
+                                            const coap_address_t *local_if,
+                                            const coap_address_t *server,
+                                            coap_proto_t proto,
+                                            const char *identity,
+                                            const uint8_t *key,
+                                            unsigned int key_len);
+
+/**
+ * Opens a session as `coap_new_client_session` does, secured by a pre-shared key if `proto` is
+ * secured. What `setup_data` says of identity and key is copied. The variant without a (D)TLS
+ * library refuses secured protocols.
+ *
+ * @pre `ctx` is NULL or live; the addresses are NULL or valid; `setup_data` is NULL or valid.
+ */
+coap_session_t *coap_new_client_session_psk2(coap_context_t *ctx,
+                                             const coap_address_t *local_if,
+                                             const coap_address_t *server,
+                                             coap_proto_t proto,
+                                             coap_dtls_cpsk_t *setup_data);
+
+/**
+ * Opens a session as `coap_new_client_session` does, secured by certificates or raw public keys
+ * if `proto` is secured. `setup_data->version` must be `COAP_DTLS_PKI_SETUP_VERSION`. The variant
+ * without a (D)TLS library refuses secured protocols.
+ *
+ * @pre `ctx` is NULL or live; the addresses are NULL or valid; `setup_data` is NULL or valid.
+ */
+coap_session_t *coap_new_client_session_pki(coap_context_t *ctx,
+                                            const coap_address_t *local_if,
+                                            const coap_address_t *server,
+                                            coap_proto_t proto,
+                                            coap_dtls_pki_t *setup_data);
+
+/**
+ * Returns the hint of the pre-shared key that a session uses, or NULL if it has none. Belongs to
+ * the session. In the variant without a (D)TLS library none has.
+ *
+ * @pre `session` is NULL or live.
+ */
+const coap_bin_const_t *coap_session_get_psk_hint(const coap_session_t *session);
+
+/**
+ * Returns the identity of the pre-shared key that a session was opened with; one of no bytes if it
+ * was opened without. Returns NULL if `session` is. Belongs to the session.
+ *
+ * @pre `session` is NULL or live.
+ */
+const coap_bin_const_t *coap_session_get_psk_identity(const coap_session_t *session);
+
+/**
+ * Returns the pre-shared key that a session was opened with, or NULL if there was none. Belongs to
+ * the session.
+ *
+ * @pre `session` is NULL or live.
+ */
+const coap_bin_const_t *coap_session_get_psk_key(const coap_session_t *session);
+
+/**
+ * Returns the (D)TLS library's own object of a session, or NULL if it is not secured, and in
+ * `tls_lib`, unless that is NULL, which library it is.
+ *
+ * @pre `session` is NULL or live; `tls_lib` is NULL or can be written to.
+ */
+void *coap_session_get_tls(const coap_session_t *session, coap_tls_library_t *tls_lib);
+
 #ifdef __cplusplus
 }
 #endif
