@@ -60,7 +60,7 @@ next(int64_t from, int64_t to) {
   }
   peer.other = server;
   int64_t took = now_ms() - begin;
-  show_datagram("  <", &datagram, (datagram.bytes[0] >> 4 & 3) < 2 ? MASK_MID : MASK_NONE);
+  show_datagram("  <", &datagram, MASK_OWN);
   if (took < from || took > to)
     show("  too %s", took < from ? "early" : "late");
   return mid_of(&datagram);

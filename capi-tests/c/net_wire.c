@@ -54,88 +54,88 @@ on_pong(coap_session_t *session, const coap_pdu_t *received, const coap_mid_t mi
 static void
 requests(peer_t *peer, coap_context_t *context) {
   show("-- requests");
-  ask(peer, context, "CON GET", "42 01 0101 aa01 b1 72", MASK_NONE);
-  ask(peer, context, "NON GET", "52 01 0102 aa02 b1 72", MASK_NONE);
-  ask(peer, context, "CON GET, no token", "40 01 0103 b1 72", MASK_NONE);
-  ask(peer, context, "CON GET, 8 bytes of token", "48 01 0104 0001020304050607 b1 72", MASK_NONE);
-  ask(peer, context, "CON GET with a query", "41 01 0105 05 b1 72 43 613d62", MASK_NONE);
-  ask(peer, context, "CON GET with a payload", "41 01 0106 06 b1 72 ff 70", MASK_NONE);
-  ask(peer, context, "CON GET, Uri-Host and Uri-Port", "41 01 0107 07 39 6c6f63616c686f7374 41 50 41 72", MASK_NONE);
+  ask(peer, context, "CON GET", "42 01 0101 aa01 b1 72", MASK_OWN);
+  ask(peer, context, "NON GET", "52 01 0102 aa02 b1 72", MASK_OWN);
+  ask(peer, context, "CON GET, no token", "40 01 0103 b1 72", MASK_OWN);
+  ask(peer, context, "CON GET, 8 bytes of token", "48 01 0104 0001020304050607 b1 72", MASK_OWN);
+  ask(peer, context, "CON GET with a query", "41 01 0105 05 b1 72 43 613d62", MASK_OWN);
+  ask(peer, context, "CON GET with a payload", "41 01 0106 06 b1 72 ff 70", MASK_OWN);
+  ask(peer, context, "CON GET, Uri-Host and Uri-Port", "41 01 0107 07 39 6c6f63616c686f7374 41 50 41 72", MASK_OWN);
 }
 
 static void
 empty_messages(peer_t *peer, coap_context_t *context) {
   show("-- empty messages");
   RUN_FOR(context, 300); /* the reference answers no ping in the first 250 ms of its clock */
-  ask(peer, context, "CON ping", "40 00 0201", MASK_NONE);
-  ask(peer, context, "NON empty", "50 00 0202", MASK_NONE);
-  ask(peer, context, "ACK empty, nothing asked", "60 00 0203", MASK_NONE);
-  ask(peer, context, "RST, nothing asked", "70 00 0204", MASK_NONE);
-  ask(peer, context, "NON empty with a token", "51 00 0205 aa", MASK_NONE);
-  ask(peer, context, "CON empty with a token", "41 00 0206 aa", MASK_NONE);
-  ask(peer, context, "CON empty with a payload", "40 00 0207 ff 70", MASK_NONE);
-  ask(peer, context, "CON empty with an option", "40 00 0208 b1 72", MASK_NONE);
-  ask(peer, context, "ACK empty with a token", "61 00 0209 aa", MASK_NONE);
-  ask(peer, context, "RST with a code", "70 45 020a", MASK_NONE);
+  ask(peer, context, "CON ping", "40 00 0201", MASK_OWN);
+  ask(peer, context, "NON empty", "50 00 0202", MASK_OWN);
+  ask(peer, context, "ACK empty, nothing asked", "60 00 0203", MASK_OWN);
+  ask(peer, context, "RST, nothing asked", "70 00 0204", MASK_OWN);
+  ask(peer, context, "NON empty with a token", "51 00 0205 aa", MASK_OWN);
+  ask(peer, context, "CON empty with a token", "41 00 0206 aa", MASK_OWN);
+  ask(peer, context, "CON empty with a payload", "40 00 0207 ff 70", MASK_OWN);
+  ask(peer, context, "CON empty with an option", "40 00 0208 b1 72", MASK_OWN);
+  ask(peer, context, "ACK empty with a token", "61 00 0209 aa", MASK_OWN);
+  ask(peer, context, "RST with a code", "70 45 020a", MASK_OWN);
 }
 
 static void
 malformed(peer_t *peer, coap_context_t *context) {
   show("-- malformed");
-  ask(peer, context, "nothing at all", "", MASK_NONE);
-  ask(peer, context, "1 byte", "40", MASK_NONE);
-  ask(peer, context, "3 bytes", "40 01 03", MASK_NONE);
-  ask(peer, context, "version 0", "00 01 0301", MASK_NONE);
-  ask(peer, context, "version 2", "80 01 0302", MASK_NONE);
-  ask(peer, context, "version 3", "c0 01 0303", MASK_NONE);
-  ask(peer, context, "CON, token cut", "44 01 0304 aabb", MASK_NONE);
-  ask(peer, context, "NON, token cut", "54 01 0305 aabb", MASK_NONE);
-  ask(peer, context, "ACK, token cut", "64 45 0306 aabb", MASK_NONE);
-  ask(peer, context, "RST, token cut", "74 00 0307 aabb", MASK_NONE);
-  ask(peer, context, "CON, token length 9", "49 01 0308 000102030405060708 b1 72", MASK_NONE);
-  ask(peer, context, "CON, token length 13", "4d 01 0309 00 000102030405060708090a0b0c b1 72", MASK_NONE);
-  ask(peer, context, "CON, token length 15", "4f 01 030a 000102", MASK_NONE);
-  ask(peer, context, "NON, token length 15", "5f 01 030b 000102", MASK_NONE);
-  ask(peer, context, "CON, option cut", "40 01 030c b5 72", MASK_NONE);
-  ask(peer, context, "NON, option cut", "50 01 030d b5 72", MASK_NONE);
-  ask(peer, context, "CON, delta 15", "40 01 030e f1 72", MASK_NONE);
-  ask(peer, context, "CON, length 15", "40 01 030f bf 72", MASK_NONE);
-  ask(peer, context, "CON, extended delta cut", "40 01 0310 d0", MASK_NONE);
-  ask(peer, context, "CON, option number over 65535", "40 01 0311 e0 fef2 c1 00", MASK_NONE);
-  ask(peer, context, "CON, marker without payload", "40 01 0312 b1 72 ff", MASK_NONE);
-  ask(peer, context, "NON, marker without payload", "50 01 0313 b1 72 ff", MASK_NONE);
-  ask(peer, context, "ACK, marker without payload", "60 45 0314 ff", MASK_NONE);
-  ask(peer, context, "ACK, token length 13, nothing behind", "6d 65 6564", MASK_NONE);
-  ask(peer, context, "ACK, token length 14, nothing behind", "6e 65 6564", MASK_NONE);
+  ask(peer, context, "nothing at all", "", MASK_OWN);
+  ask(peer, context, "1 byte", "40", MASK_OWN);
+  ask(peer, context, "3 bytes", "40 01 03", MASK_OWN);
+  ask(peer, context, "version 0", "00 01 0301", MASK_OWN);
+  ask(peer, context, "version 2", "80 01 0302", MASK_OWN);
+  ask(peer, context, "version 3", "c0 01 0303", MASK_OWN);
+  ask(peer, context, "CON, token cut", "44 01 0304 aabb", MASK_OWN);
+  ask(peer, context, "NON, token cut", "54 01 0305 aabb", MASK_OWN);
+  ask(peer, context, "ACK, token cut", "64 45 0306 aabb", MASK_OWN);
+  ask(peer, context, "RST, token cut", "74 00 0307 aabb", MASK_OWN);
+  ask(peer, context, "CON, token length 9", "49 01 0308 000102030405060708 b1 72", MASK_OWN);
+  ask(peer, context, "CON, token length 13", "4d 01 0309 00 000102030405060708090a0b0c b1 72", MASK_OWN);
+  ask(peer, context, "CON, token length 15", "4f 01 030a 000102", MASK_OWN);
+  ask(peer, context, "NON, token length 15", "5f 01 030b 000102", MASK_OWN);
+  ask(peer, context, "CON, option cut", "40 01 030c b5 72", MASK_OWN);
+  ask(peer, context, "NON, option cut", "50 01 030d b5 72", MASK_OWN);
+  ask(peer, context, "CON, delta 15", "40 01 030e f1 72", MASK_OWN);
+  ask(peer, context, "CON, length 15", "40 01 030f bf 72", MASK_OWN);
+  ask(peer, context, "CON, extended delta cut", "40 01 0310 d0", MASK_OWN);
+  ask(peer, context, "CON, option number over 65535", "40 01 0311 e0 fef2 c1 00", MASK_OWN);
+  ask(peer, context, "CON, marker without payload", "40 01 0312 b1 72 ff", MASK_OWN);
+  ask(peer, context, "NON, marker without payload", "50 01 0313 b1 72 ff", MASK_OWN);
+  ask(peer, context, "ACK, marker without payload", "60 45 0314 ff", MASK_OWN);
+  ask(peer, context, "ACK, token length 13, nothing behind", "6d 65 6564", MASK_OWN);
+  ask(peer, context, "ACK, token length 14, nothing behind", "6e 65 6564", MASK_OWN);
 }
 
 static void
 codes(peer_t *peer, coap_context_t *context) {
   show("-- codes");
-  ask(peer, context, "CON 0.08, no known method", "41 08 0401 aa b1 72", MASK_NONE);
-  ask(peer, context, "NON 0.08, no known method", "51 08 0402 aa b1 72", MASK_NONE);
-  ask(peer, context, "CON 0.31", "41 1f 0403 aa b1 72", MASK_NONE);
-  ask(peer, context, "CON 1.00", "41 20 0404 aa b1 72", MASK_NONE);
-  ask(peer, context, "NON 1.00", "51 20 0405 aa b1 72", MASK_NONE);
-  ask(peer, context, "CON 3.00", "41 60 0406 aa b1 72", MASK_NONE);
-  ask(peer, context, "CON 6.00", "41 c0 0407 aa b1 72", MASK_NONE);
-  ask(peer, context, "CON 7.01, a signal", "41 e1 0408 aa b1 72", MASK_NONE);
-  ask(peer, context, "NON 7.02, a signal", "51 e2 0409 aa", MASK_NONE);
-  ask(peer, context, "CON 7.31", "41 ff 040a aa", MASK_NONE);
-  ask(peer, context, "ACK with a request", "61 01 040b aa b1 72", MASK_NONE);
-  ask(peer, context, "RST with a request", "71 01 040c aa b1 72", MASK_NONE);
+  ask(peer, context, "CON 0.08, no known method", "41 08 0401 aa b1 72", MASK_OWN);
+  ask(peer, context, "NON 0.08, no known method", "51 08 0402 aa b1 72", MASK_OWN);
+  ask(peer, context, "CON 0.31", "41 1f 0403 aa b1 72", MASK_OWN);
+  ask(peer, context, "CON 1.00", "41 20 0404 aa b1 72", MASK_OWN);
+  ask(peer, context, "NON 1.00", "51 20 0405 aa b1 72", MASK_OWN);
+  ask(peer, context, "CON 3.00", "41 60 0406 aa b1 72", MASK_OWN);
+  ask(peer, context, "CON 6.00", "41 c0 0407 aa b1 72", MASK_OWN);
+  ask(peer, context, "CON 7.01, a signal", "41 e1 0408 aa b1 72", MASK_OWN);
+  ask(peer, context, "NON 7.02, a signal", "51 e2 0409 aa", MASK_OWN);
+  ask(peer, context, "CON 7.31", "41 ff 040a aa", MASK_OWN);
+  ask(peer, context, "ACK with a request", "61 01 040b aa b1 72", MASK_OWN);
+  ask(peer, context, "RST with a request", "71 01 040c aa b1 72", MASK_OWN);
 }
 
 static void
 responses(peer_t *peer, coap_context_t *context) {
   show("-- responses that nobody asked for");
-  ask(peer, context, "CON 2.05", "42 45 0501 bb01 ff 70", MASK_NONE);
-  ask(peer, context, "NON 2.05", "52 45 0502 bb02 ff 70", MASK_NONE);
-  ask(peer, context, "ACK 2.05", "62 45 0503 bb03 ff 70", MASK_NONE);
-  ask(peer, context, "CON 4.04", "42 84 0504 bb04", MASK_NONE);
-  ask(peer, context, "NON 4.04", "52 84 0505 bb05", MASK_NONE);
-  ask(peer, context, "CON 2.05, critical option 9999", "42 45 0506 bb06 e1 2602 00", MASK_NONE);
-  ask(peer, context, "NON 2.05, critical option 9999", "52 45 0507 bb07 e1 2602 00", MASK_NONE);
+  ask(peer, context, "CON 2.05", "42 45 0501 bb01 ff 70", MASK_OWN);
+  ask(peer, context, "NON 2.05", "52 45 0502 bb02 ff 70", MASK_OWN);
+  ask(peer, context, "ACK 2.05", "62 45 0503 bb03 ff 70", MASK_OWN);
+  ask(peer, context, "CON 4.04", "42 84 0504 bb04", MASK_OWN);
+  ask(peer, context, "NON 4.04", "52 84 0505 bb05", MASK_OWN);
+  ask(peer, context, "CON 2.05, critical option 9999", "42 45 0506 bb06 e1 2602 00", MASK_OWN);
+  ask(peer, context, "NON 2.05, critical option 9999", "52 45 0507 bb07 e1 2602 00", MASK_OWN);
 }
 
 static void
@@ -146,7 +146,7 @@ duplicates(peer_t *peer, coap_context_t *context) {
   NEED(!peer_take(peer, &first));
   peer_send_hex(peer, "42 01 0601 cc01 b1 72");
   NEED(peer_receive(peer, context, &first, 3000));
-  show_datagram("first", &first, MASK_NONE);
+  show_datagram("first", &first, MASK_OWN);
   peer_send_hex(peer, "42 01 0601 cc01 b1 72");
   /* The handler prints a line on the reference only: a remark there. */
   printf("~ ");
@@ -170,20 +170,20 @@ tokens(peer_t *peer, peer_t *later, coap_context_t *context) {
     coap_context_set_max_token_size(context, 65804);
   }
   coap_context_set_max_token_size(context, 16);
-  ask(peer, context, "9 bytes", "49 01 0702 000102030405060708 b1 72", MASK_NONE);
-  ask(peer, context, "12 bytes", "4c 01 0703 000102030405060708090a0b b1 72", MASK_NONE);
-  ask(peer, context, "13 bytes", "4d 01 0704 00 000102030405060708090a0b0c b1 72", MASK_NONE);
-  ask(peer, context, "16 bytes", "4d 01 0705 03 000102030405060708090a0b0c0d0e0f b1 72", MASK_NONE);
-  ask(peer, context, "CON, 17 bytes", "4d 01 0706 04 000102030405060708090a0b0c0d0e0f10 b1 72", MASK_NONE);
-  ask(peer, context, "NON, 17 bytes", "5d 01 0707 04 000102030405060708090a0b0c0d0e0f10 b1 72", MASK_NONE);
-  ask(peer, context, "CON, 13 bytes said, 2 there", "4d 01 0708 00 0001", MASK_NONE);
-  ask(peer, context, "CON, token length 15", "4f 01 0709 000102", MASK_NONE);
+  ask(peer, context, "9 bytes", "49 01 0702 000102030405060708 b1 72", MASK_OWN);
+  ask(peer, context, "12 bytes", "4c 01 0703 000102030405060708090a0b b1 72", MASK_OWN);
+  ask(peer, context, "13 bytes", "4d 01 0704 00 000102030405060708090a0b0c b1 72", MASK_OWN);
+  ask(peer, context, "16 bytes", "4d 01 0705 03 000102030405060708090a0b0c0d0e0f b1 72", MASK_OWN);
+  ask(peer, context, "CON, 17 bytes", "4d 01 0706 04 000102030405060708090a0b0c0d0e0f10 b1 72", MASK_OWN);
+  ask(peer, context, "NON, 17 bytes", "5d 01 0707 04 000102030405060708090a0b0c0d0e0f10 b1 72", MASK_OWN);
+  ask(peer, context, "CON, 13 bytes said, 2 there", "4d 01 0708 00 0001", MASK_OWN);
+  ask(peer, context, "CON, token length 15", "4f 01 0709 000102", MASK_OWN);
 
   /* A session that begins after the maximum was raised. */
-  ask(later, context, "CON, 17 bytes", "4d 01 070a 04 000102030405060708090a0b0c0d0e0f10 b1 72", MASK_NONE);
-  ask(later, context, "NON, 17 bytes", "5d 01 070b 04 000102030405060708090a0b0c0d0e0f10 b1 72", MASK_NONE);
-  ask(later, context, "CON, 16 bytes", "4d 01 070c 03 000102030405060708090a0b0c0d0e0f b1 72", MASK_NONE);
-  ask(later, context, "CON, 17 bytes", "4d 01 070d 04 000102030405060708090a0b0c0d0e0f10 b1 72", MASK_NONE);
+  ask(later, context, "CON, 17 bytes", "4d 01 070a 04 000102030405060708090a0b0c0d0e0f10 b1 72", MASK_OWN);
+  ask(later, context, "NON, 17 bytes", "5d 01 070b 04 000102030405060708090a0b0c0d0e0f10 b1 72", MASK_OWN);
+  ask(later, context, "CON, 16 bytes", "4d 01 070c 03 000102030405060708090a0b0c0d0e0f b1 72", MASK_OWN);
+  ask(later, context, "CON, 17 bytes", "4d 01 070d 04 000102030405060708090a0b0c0d0e0f10 b1 72", MASK_OWN);
 }
 
 int

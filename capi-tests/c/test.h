@@ -139,8 +139,9 @@ mid_of(const datagram_t *datagram) {
   return datagram->length < 4 ? 0 : datagram->bytes[2] * 256u + datagram->bytes[3];
 }
 
-/* What of a datagram is random, and so printed as `*`. */
-enum { MASK_NONE = 0, MASK_MID = 1, MASK_TOKEN = 2, MASK_BOTH = 3 };
+/* What of a datagram is random, and so printed as `*`: the message id, the token, or the message id only of a
+ * message whose sender has chosen it: a CON or a NON. */
+enum { MASK_NONE = 0, MASK_MID = 1, MASK_TOKEN = 2, MASK_BOTH = 3, MASK_OWN = 4 };
 
 /* Prints a datagram: type, code, message id, token, and the rest as it is. */
 UNUSED static void
@@ -155,7 +156,7 @@ show_datagram(const char *label, const datagram_t *datagram, int mask) {
   } else {
     printf("%s: v%d %s %d.%02d mid=", label, bytes[0] >> 6, types[bytes[0] >> 4 & 3], bytes[1] >> 5,
            bytes[1] & 31);
-    if (mask & MASK_MID)
+    if ((mask & MASK_MID) || ((mask & MASK_OWN) && (bytes[0] >> 4 & 3) < 2))
       printf("*");
     else
       printf("%04x", mid_of(datagram));

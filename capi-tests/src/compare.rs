@@ -30,20 +30,40 @@ pub(crate) fn compared(output: &str) -> Vec<&str> {
     output.lines().filter(|line| !line.starts_with("mend ") && !line.starts_with('~')).collect()
 }
 
-/// The lines that differ, as `- wanted` and `+ got` with the number of the compared line. Empty
-/// when nothing differs.
+/// The lines that differ, as `- wanted` and `+ got` with the number of the line among those compared.
+/// Empty when nothing differs.
 pub(crate) fn differences(wanted: &str, got: &str) -> Vec<String> {
     let (wanted, got) = (compared(wanted), compared(got));
-    let mut lines = Vec::new();
-    for index in 0..wanted.len().max(got.len()) {
-        let (w, g) = (wanted.get(index), got.get(index));
-        if w != g {
-            let number = index + 1;
-            lines.extend(w.map(|line| format!("{number:4} - {line}")));
-            lines.extend(g.map(|line| format!("{number:4} + {line}")));
+    let common = common_lengths(&wanted, &got);
+    let (mut w, mut g, mut lines) = (0, 0, Vec::new());
+    while w < wanted.len() || g < got.len() {
+        if w < wanted.len() && g < got.len() && wanted[w] == got[g] {
+            (w, g) = (w + 1, g + 1);
+        } else if w < wanted.len() && (g == got.len() || common[w + 1][g] >= common[w][g + 1]) {
+            lines.push(format!("{:4} - {}", w + 1, wanted[w]));
+            w += 1;
+        } else {
+            lines.push(format!("{:4} + {}", g + 1, got[g]));
+            g += 1;
         }
     }
     lines
+}
+
+/// How many lines the rests behind each pair of positions have in common, in order: the table of the
+/// longest common subsequence.
+fn common_lengths(wanted: &[&str], got: &[&str]) -> Vec<Vec<usize>> {
+    let mut table = vec![vec![0; got.len() + 1]; wanted.len() + 1];
+    for w in (0..wanted.len()).rev() {
+        for g in (0..got.len()).rev() {
+            table[w][g] = if wanted[w] == got[g] {
+                table[w + 1][g + 1] + 1
+            } else {
+                table[w + 1][g].max(table[w][g + 1])
+            };
+        }
+    }
+    table
 }
 
 #[cfg(test)]
@@ -58,6 +78,11 @@ mod tests {
     #[test]
     fn a_missing_line_and_a_changed_line_are_shown() {
         assert_eq!(differences("a\nb\n", "a\nc\nd\n"), ["   2 - b", "   2 + c", "   3 + d"]);
+    }
+
+    #[test]
+    fn a_line_too_many_is_the_only_one_shown() {
+        assert_eq!(differences("a\nb\nc\nd\n", "a\nx\nb\nc\nd\n"), ["   2 + x"]);
     }
 
     #[test]
