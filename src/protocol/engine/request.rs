@@ -216,8 +216,10 @@ impl Engine {
     /// `/.well-known/core` (RFC 6690 §4), in blocks where it is long.
     fn list_resources(&self, request: &Pdu, response: &mut Pdu) {
         crate::log!(DEBUG, "call handler for pseudo resource '.well-known/core'");
-        let query = request.option(Number::URI_QUERY).map_or(&[][..], |o| o.value);
-        let text = self.resources.well_known(&Filter::new(query));
+        // A filter is one argument; several make a pattern that nothing matches.
+        let arguments = request.options().filter(|o| o.number == Number::URI_QUERY).map(|o| o.value);
+        let query = arguments.collect::<Vec<_>>().join(&b'&');
+        let text = self.resources.well_known(&Filter::new(&query));
         response.set_code(Code::CONTENT);
         let format = response.add_option(Number::CONTENT_FORMAT, &[LINK_FORMAT]);
         let added =
