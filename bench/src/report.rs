@@ -130,13 +130,14 @@ impl Report {
             }
         }
         println!(
-            "  server      new sessions/s at (existing)                      bytes/session: idle, after a GET"
+            "  server      new sessions/s (existing, CPU us each)                       bytes/session: idle, after a GET"
         );
         for results in all.iter().filter(|results| !results.sessions.is_empty()) {
             let at: Vec<String> = (0..results.steps())
                 .filter_map(|step| {
                     let rate = median(results.sessions.iter().map(|s| s.new[step].rate).collect())?;
-                    Some(format!("{rate:.0} ({})", results.sessions[0].new[step].existing))
+                    let us = median(results.sessions.iter().map(|s| s.new[step].cpu * 1000.0).collect())?;
+                    Some(format!("{rate:.0} ({}, {us:.1})", results.sessions[0].new[step].existing))
                 })
                 .collect();
             let of = |value: fn(&Sessions) -> f64| {
@@ -144,7 +145,7 @@ impl Report {
             };
             let over = results.sessions[0].over;
             println!(
-                "  {:<10} {:<55} {:.0} (over {}), {:.0} (over {})",
+                "  {:<10} {:<60} {:.0} (over {}), {:.0} (over {})",
                 results.name,
                 at.join("  "),
                 of(|s| s.bytes_idle),
