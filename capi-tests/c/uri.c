@@ -390,6 +390,9 @@ mended(void) {
   mend_split("zone", "0 fe80::1%25eth0", "coap://[fe80::1%25eth0]/");
   mend_split("zone", "0 ::ffff:1.2.3.4", "coap://[::ffff:1.2.3.4]/");
 
+  /* mend literal: an IPv6 address has a colon in it. */
+  mend_split("literal", "-3 ", "coap://[c]/");
+
   /* mend scheme: a scheme means the same in capital letters (RFC 3986 §3.1). */
   mend_split("scheme", "0 H", "COAP://H/A");
 
