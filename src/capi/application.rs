@@ -116,7 +116,7 @@ impl Application for Program {
             DEBUG,
             "call custom handler for resource '{}' ({})",
             String::from_utf8_lossy(resource.core.path()),
-            session.references() + 2
+            session.references() + 3
         );
         let request = coap_pdu_t::new(exchange.request);
         let mut response = coap_pdu_t::new(exchange.response);
@@ -132,7 +132,6 @@ impl Application for Program {
     }
 
     fn response(&self, session: &Arc<SessionHandle>, sent: Option<Pdu>, received: Pdu) -> (Pdu, bool) {
-        log!(DEBUG, "** process incoming {} response:", received.code());
         let Some(handler) = self.handlers.lock().response else { return (received, true) };
         let received = coap_pdu_t::new(received);
         let mid = c_int::from(received.inner.mid().0);

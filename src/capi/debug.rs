@@ -303,7 +303,12 @@ pub unsafe extern "C" fn coap_debug_set_packet_loss(loss_level: *const c_char) -
         // SAFETY: it is not NULL, so the caller passes a C string.
         let text = unsafe { CStr::from_ptr(loss_level) }.to_string_lossy();
         match text.parse() {
-            Ok(loss) => loss::set(loss),
+            Ok(loss) => {
+                if let loss::Loss::Percent(percent) = loss {
+                    log!(DEBUG, "packet loss level set to {percent}%");
+                }
+                loss::set(loss);
+            }
             Err(e) => {
                 log!(WARN, "coap_debug_set_packet_loss: \"{text}\": {e}");
                 return None;

@@ -215,14 +215,14 @@ impl fmt::Display for Session {
         if self.path.ifindex != 0 {
             write!(f, " (if{})", self.path.ifindex)?;
         }
-        write!(f, " {} ", self.transport)
+        write!(f, " {:4}", self.transport)
     }
 }
 
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Transport::Udp => "UDP ",
+            Transport::Udp => "UDP",
         })
     }
 }
