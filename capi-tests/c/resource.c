@@ -290,12 +290,26 @@ replace_in_handler(coap_resource_t *resource UNUSED, coap_session_t *session UNU
 }
 
 static void
+replace_itself(coap_resource_t *resource, coap_session_t *session UNUSED, const coap_pdu_t *incoming UNUSED,
+               const coap_string_t *query UNUSED, coap_pdu_t *response) {
+  resource_with(context, "own", 0, COAP_REQUEST_DELETE, delete_in_handler);
+  /* mend misuse: and the reference frees it twice. */
+  if (!on_reference())
+    mend("misuse", "0", "%d", coap_delete_resource(context, resource));
+  coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
+}
+
+static void
 dispatch_changes(void) {
   show("resources made and deleted by handlers:");
   begin();
   coap_resource_release_userdata_handler(context, release);
   coap_add_resource(context, coap_resource_unknown_init(replace_in_handler));
   request("PUT /made", 3, "b4 6d616465");
+  show("a handler that replaces its own resource, and deletes it once more:");
+  with_data(resource_with(context, "own", 0, COAP_REQUEST_POST, replace_itself), "own");
+  request("POST /own", 2, "b3 6f776e");
+  request("DELETE /own", 4, "b3 6f776e");
   request("DELETE /made", 4, "b4 6d616465");
   request("GET /made", 1, "b4 6d616465");
   end();

@@ -9,6 +9,7 @@ use crate::driver::{Context, State};
 use crate::log;
 use crate::message::Number;
 use crate::protocol::cache::{EntryId, Key};
+use crate::protocol::engine::Handle;
 use core::ffi::{c_int, c_uint, c_void};
 use core::time::Duration;
 use core::{ptr, slice};
@@ -209,7 +210,7 @@ pub unsafe extern "C" fn coap_cache_ignore_options(
 /// whatever its key is based on, and with the context.
 ///
 /// Returns the entry, which the library owns, or NULL if a pointer is NULL, the session has ended,
-/// or the PDU has neither options nor payload.
+/// the PDU has neither options nor payload, or the context has 65,536 entries.
 ///
 /// # Safety
 /// `session` is NULL or a live session; `pdu` is NULL or a live PDU.
@@ -236,9 +237,9 @@ pub unsafe extern "C" fn coap_new_cache_entry(
         let app = Mutex::new(AppData { data: ptr::null_mut(), free: None });
         session.context().with(|state| {
             state.engine.sessions().get(session.id())?;
-            state.cache.insert_with(key, session.id(), idle, clock::now(), |id| {
-                Arc::new(coap_cache_entry_t { id, pdu: copy, app })
-            });
+            let make = |id| Arc::new(coap_cache_entry_t { id, pdu: copy, app }) as Handle;
+            let made = state.cache.insert_with(key, session.id(), idle, clock::now(), make);
+            made.inspect_err(|e| log!(WARN, "coap_new_cache_entry: {e}")).ok()?;
             find(state, &key)
         })
     })

@@ -6,6 +6,7 @@
 
 use super::{Number, Pdu};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::net::IpAddr;
 
@@ -322,21 +323,27 @@ impl Pdu {
             let uri = Uri::parse(proxy.value, Form::Proxy, supported).ok()?;
             return Some(uri.path.unwrap_or(&[]).to_vec());
         }
-        Some(self.join(Number::URI_PATH, b'/', PATH))
+        Some(self.path_of_options().into_vec())
+    }
+
+    /// The path of the Uri-Path options, encoded and without a slash at its beginning (RFC 7252
+    /// §6.5).
+    pub fn path_of_options(&self) -> SmallVec<[u8; 64]> {
+        self.join(Number::URI_PATH, b'/', PATH)
     }
 
     /// The query of a request, encoded, from its Uri-Query options. `None` if that is nothing.
     pub fn uri_query(&self) -> Option<Vec<u8>> {
-        Some(self.join(Number::URI_QUERY, b'&', QUERY)).filter(|q| !q.is_empty())
+        Some(self.join(Number::URI_QUERY, b'&', QUERY).into_vec()).filter(|q| !q.is_empty())
     }
 
-    fn join(&self, number: Number, separator: u8, set: &'static AsciiSet) -> Vec<u8> {
-        let mut out = Vec::new();
+    fn join(&self, number: Number, separator: u8, set: &'static AsciiSet) -> SmallVec<[u8; 64]> {
+        let mut out = SmallVec::new();
         for (index, opt) in self.options().filter(|o| o.number == number).enumerate() {
             if index > 0 {
                 out.push(separator);
             }
-            out.extend(percent_encode(opt.value, set).flat_map(str::bytes));
+            percent_encode(opt.value, set).for_each(|text| out.extend_from_slice(text.as_bytes()));
         }
         out
     }

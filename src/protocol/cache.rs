@@ -12,6 +12,14 @@ use sha2::{Digest, Sha256};
 use slab::Slab;
 use std::collections::BTreeMap;
 
+/// How many entries a cache holds. Entries are made for what peers ask, so there must be an end.
+pub const MAX_ENTRIES: usize = 65_536;
+
+/// The cache holds [`MAX_ENTRIES`] entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the cache holds {MAX_ENTRIES} entries, no more fit in")]
+pub struct Full;
+
 /// What identifies equal requests: a SHA-256 digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub [u8; 32]);
@@ -118,7 +126,10 @@ impl<H> Cache<H> {
         idle: Duration,
         now: Instant,
         handle: impl FnOnce(EntryId) -> H,
-    ) -> EntryId {
+    ) -> Result<EntryId, Full> {
+        if self.entries.len() >= MAX_ENTRIES {
+            return Err(Full);
+        }
         let serial = self.next_serial;
         self.next_serial += 1;
         let idle = (!idle.is_zero()).then(|| (idle, now + idle));
@@ -131,7 +142,7 @@ impl<H> Cache<H> {
         if let Some((_, deadline)) = idle {
             self.by_deadline.insert((deadline, serial), slot);
         }
-        id
+        Ok(id)
     }
 
     /// The entry with this key that was made last. It is in use: its idle time begins anew.
@@ -231,7 +242,7 @@ mod tests {
     }
 
     fn add(cache: &mut Cache<u32>, k: u8, session: SessionId, idle: u64, now: u64, handle: u32) -> EntryId {
-        cache.insert_with(key(k), session, Duration::from_secs(idle), Instant(now), |_| handle)
+        cache.insert_with(key(k), session, Duration::from_secs(idle), Instant(now), |_| handle).unwrap()
     }
 
     #[test]
@@ -344,6 +355,18 @@ mod tests {
         let rest: Vec<_> = core::iter::from_fn(|| cache.pop()).collect();
         assert_eq!(rest, [1, 3]);
         assert!(cache.is_empty() && cache.by_key.is_empty() && cache.by_deadline.is_empty());
+    }
+
+    #[test]
+    fn a_full_cache_takes_no_more_until_an_entry_goes() {
+        let mut cache = Cache::new();
+        let insert =
+            |cache: &mut Cache<()>| cache.insert_with(key(1), ONE, Duration::ZERO, Instant(0), |_| ());
+        let first = insert(&mut cache).unwrap();
+        (1..MAX_ENTRIES).for_each(|_| assert!(insert(&mut cache).is_ok()));
+        assert_eq!(insert(&mut cache), Err(Full));
+        cache.remove(first);
+        assert!(insert(&mut cache).is_ok());
     }
 
     #[test]

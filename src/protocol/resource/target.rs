@@ -24,10 +24,8 @@ impl<H> Table<H> {
     pub fn target(&self, request: &Pdu) -> Target {
         let method = request.code();
         match self.proxy_request(request) {
-            ProxyRequest::Local => match request.uri_path(|_| true) {
-                Some(path) => self.local_target(&path, method),
-                None => Target::Answer(Code::PROXYING_NOT_SUPPORTED),
-            },
+            ProxyRequest::Local => self.local_target(&request.path_of_options(), method),
+            ProxyRequest::LocalPath(path) => self.local_target(path, method),
             ProxyRequest::Upstream(id, entry) if entry.resource.handles(method) => Target::Resource(id),
             ProxyRequest::Upstream(..) => Target::Answer(Code::METHOD_NOT_ALLOWED),
             ProxyRequest::Refused(code) => Target::Answer(code),
@@ -59,7 +57,7 @@ impl<H> Table<H> {
     }
 
     /// What the proxy options of a request ask for.
-    fn proxy_request(&self, request: &Pdu) -> ProxyRequest<'_, H> {
+    fn proxy_request<'a>(&'a self, request: &'a Pdu) -> ProxyRequest<'a, H> {
         let uri = request.option(Number::PROXY_URI);
         if uri.is_none() && request.option(Number::PROXY_SCHEME).is_none() {
             return ProxyRequest::Local;
@@ -68,27 +66,30 @@ impl<H> Table<H> {
             return ProxyRequest::Refused(Code::PROXYING_NOT_SUPPORTED);
         };
         let Kind::ProxyUri { hosts } = entry.resource.kind() else { return ProxyRequest::Local };
-        let host = match uri {
+        let is_here = |host: &[u8]| hosts.iter().any(|h| **h == *host);
+        match uri {
             Some(uri) => match Uri::parse(uri.value, Form::Proxy, |_| true) {
-                Ok(uri) => uri.host.unwrap_or(&[]),
-                Err(_) => return ProxyRequest::Refused(Code::PROXYING_NOT_SUPPORTED),
+                Ok(uri) if is_here(uri.host.unwrap_or(&[])) => {
+                    ProxyRequest::LocalPath(uri.path.unwrap_or(&[]))
+                }
+                Ok(_) => ProxyRequest::Upstream(id, entry),
+                Err(_) => ProxyRequest::Refused(Code::PROXYING_NOT_SUPPORTED),
             },
             // Without a host there is no URI to be made of the options (RFC 7252 §6.5).
             None => match request.option(Number::URI_HOST) {
-                Some(host) => host.value,
-                None => return ProxyRequest::Refused(Code::BAD_OPTION),
+                None => ProxyRequest::Refused(Code::BAD_OPTION),
+                Some(host) if is_here(host.value) => ProxyRequest::Local,
+                Some(_) => ProxyRequest::Upstream(id, entry),
             },
-        };
-        match hosts.iter().any(|h| **h == *host) {
-            true => ProxyRequest::Local,
-            false => ProxyRequest::Upstream(id, entry),
         }
     }
 }
 
 enum ProxyRequest<'a, H> {
-    /// Nothing, or this very host.
+    /// No proxy, or this very host.
     Local,
+    /// This very host, in a URI with this path.
+    LocalPath(&'a [u8]),
     /// It is for the proxy handler.
     Upstream(ResourceId, &'a Entry<H>),
     /// It cannot be served.
