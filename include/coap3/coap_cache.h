@@ -88,7 +88,7 @@ int coap_cache_ignore_options(coap_context_t *context, const uint16_t *options, 
  * whatever its key is based on, and with the context.
  *
  * Returns the entry, which the library owns, or NULL if a pointer is NULL, the session has ended,
- * or the PDU has neither options nor payload.
+ * the PDU has neither options nor payload, or the context has 65,536 entries.
  *
  * @pre `session` is NULL or a live session; `pdu` is NULL or a live PDU.
  */
