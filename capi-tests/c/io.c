@@ -76,7 +76,7 @@ static void
 process(void) {
   int64_t begin;
   show("-- coap_io_process");
-  SHOW(coap_io_process(context, COAP_IO_NO_WAIT));
+  show("no waiting, returned: %s", about(0, coap_io_process(context, COAP_IO_NO_WAIT)));
   begin = now_ms();
   int result = coap_io_process(context, 200);
   show("200 ms, returned: %s, took: %s", about(200, result), about(200, now_ms() - begin));
@@ -117,7 +117,8 @@ with_fds(void) {
   FD_ZERO(&readable);
   FD_ZERO(&writable);
   FD_ZERO(&failed);
-  SHOW(coap_io_process_with_fds(context, COAP_IO_NO_WAIT, 0, NULL, NULL, NULL));
+  show("no waiting, returned: %s",
+       about(0, coap_io_process_with_fds(context, COAP_IO_NO_WAIT, 0, NULL, NULL, NULL)));
   request();
   show("with empty sets: %d", coap_io_process_with_fds(context, 1000, 0, &readable, &writable, &failed) >= 0);
   show("answered: %d", answered());

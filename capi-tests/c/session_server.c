@@ -41,6 +41,14 @@ on_event(coap_session_t *session, const coap_event_t event) {
   return 0;
 }
 
+static coap_response_t
+on_response(coap_session_t *session, const coap_pdu_t *sent, const coap_pdu_t *received, const coap_mid_t mid UNUSED) {
+  coap_bin_const_t token = coap_pdu_get_token(received);
+  show("  response %s of peer %d, token %.*s, sent %s", type_text(coap_pdu_get_type(received)), peer_number(session),
+       (int)token.length, (const char *)token.s, sent ? "something" : "NULL");
+  return COAP_RESPONSE_OK;
+}
+
 static void
 open_peers(uint16_t port) {
   for (int i = 0; i < PEERS; i++) {
@@ -176,6 +184,21 @@ own_use(void) {
   pdu = coap_pdu_init(COAP_MESSAGE_NON, COAP_REQUEST_CODE_GET, 0x1113, 100);
   show("  a request: %d", coap_send(session, pdu));
   peer_expect(&peers[0], context, "  <", MASK_NONE, 100, &datagram);
+
+  show("-- and has its answers");
+  coap_register_response_handler(context, on_response);
+  coap_send(session, request_for(session, COAP_MESSAGE_NON, COAP_REQUEST_GET, "r", "n1"));
+  NEED(peer_expect(&peers[0], context, "  <", MASK_MID, 500, &datagram));
+  ask(&peers[0], context, "  <", "52 45 2201 6e31 ff 70", MASK_NONE);
+  coap_send(session, request_for(session, COAP_MESSAGE_CON, COAP_REQUEST_GET, "r", "c1"));
+  NEED(peer_expect(&peers[0], context, "  <", MASK_MID, 500, &datagram));
+  peer_send_mid(&peers[0], "60 00 ????", mid_of(&datagram));
+  ask(&peers[0], context, "  <", "42 45 2202 6331 ff 70", MASK_NONE);
+  coap_send(session, request_for(session, COAP_MESSAGE_CON, COAP_REQUEST_GET, "r", "c2"));
+  NEED(peer_expect(&peers[0], context, "  <", MASK_MID, 500, &datagram));
+  peer_send_mid(&peers[0], "62 45 ???? 6332 ff 70", mid_of(&datagram));
+  RUN_UNTIL(context, coap_can_exit(context), 1000);
+  SHOW(coap_can_exit(context));
 
   show("-- as a client");
   SHOW(coap_session_set_type_client(session));
