@@ -26,6 +26,7 @@ pub mod option;
 pub mod pdu;
 pub mod prng;
 pub mod resource;
+pub mod resource_links;
 pub mod session;
 pub mod session_params;
 pub mod session_security;

@@ -39,7 +39,8 @@ opaque! {
 pub use crate::capi::r#async::coap_async_t;
 pub use crate::capi::cache::{coap_cache_entry_t, coap_cache_key_t};
 pub use crate::capi::pdu::coap_pdu_t;
-pub use crate::capi::resource::{coap_attr_t, coap_resource_t};
+pub use crate::capi::resource::coap_resource_t;
+pub use crate::capi::resource_links::coap_attr_t;
 pub use crate::driver::{
     Context as coap_context_t, EndpointHandle as coap_endpoint_t, SessionHandle as coap_session_t,
 };
