@@ -1,6 +1,7 @@
 //! A context: one state behind one lock, and what changes it from outside the loop.
 
-use super::socket::Use;
+use super::by_session::BySession;
+use super::socket::{Entry, Use};
 use super::{Application, EndpointHandle, SessionHandle, Sockets};
 use crate::address::Address;
 use crate::message::{Mid, Pdu};
@@ -25,7 +26,7 @@ pub struct State {
     /// What the application keeps of requests. Entries are dropped with the state unlocked, since
     /// the application frees what it kept with them.
     pub cache: Cache<Handle>,
-    pub(super) sessions: HashMap<SessionId, Arc<SessionHandle>>,
+    pub(super) sessions: BySession<Arc<SessionHandle>>,
     pub(super) endpoints: HashMap<SocketId, Arc<EndpointHandle>>,
     /// Until when a thread waits at most, while one does.
     pub(super) waiting: Option<Option<Instant>>,
@@ -44,7 +45,7 @@ impl State {
 
     /// The handle of a session.
     pub fn session(&self, id: SessionId) -> Option<&Arc<SessionHandle>> {
-        self.sessions.get(&id)
+        self.sessions.get(id)
     }
 
     /// The endpoints.
@@ -71,7 +72,7 @@ impl Context {
                 engine,
                 sockets: Sockets::default(),
                 cache: Cache::new(),
-                sessions: HashMap::new(),
+                sessions: BySession::default(),
                 endpoints: HashMap::new(),
                 waiting: None,
                 watched: false,
@@ -208,38 +209,37 @@ impl Context {
         .inspect(SessionHandle::hold)
     }
 
-    /// The application holds a session once less, or `last`, no more.
-    pub(super) fn release(&self, handle: &SessionHandle, last: bool) {
-        // The table's share of the handle goes when the state is unlocked.
+    /// The application holds a session once less.
+    pub(super) fn release(&self, handle: &SessionHandle) {
         let ended = self.with(|state| {
-            let session = state.engine.sessions().get(handle.id)?;
-            let socket = session.path.socket;
-            crate::log!(DEBUG, "***{session}: session {handle:p}: closed",);
-            state.engine.release(crate::clock::now(), handle.id);
-            let ended = state.engine.sessions().get(handle.id).is_none();
-            if !last || !ended {
-                return None;
-            }
+            let session = state.engine.release(crate::clock::now(), handle.id)?;
             // What it sent last still goes out.
             state.sockets.send(&self.poller, state.engine.transmits());
-            if state.sockets.get(socket).is_some_and(|s| s.purpose == Use::Client(handle.id)) {
-                state.sockets.remove(&self.poller, socket);
-            }
-            state.sessions.remove(&handle.id)
+            Some(self.forget(state, handle.id, session.path.socket))
         });
         if ended.is_some() {
             self.forget_cached(handle.id);
         }
     }
 
-    /// Ends all sessions and closes all sockets. Handlers see the end of those that peers opened.
+    /// Takes out what is kept for a session that has ended; to be dropped with the state unlocked.
+    pub(super) fn forget(
+        &self,
+        state: &mut State,
+        session: SessionId,
+        socket: SocketId,
+    ) -> (Option<Arc<SessionHandle>>, Option<Entry>) {
+        let own = state.sockets.get(socket).is_some_and(|s| s.purpose == Use::Client(session));
+        let socket = if own { state.sockets.remove(&self.poller, socket) } else { None };
+        (state.sessions.remove(session), socket)
+    }
+
+    /// Ends all sessions and closes all sockets. Handlers see the end of those that peers opened,
+    /// and which messages never had their turn.
     pub fn close(self: &Arc<Self>) {
-        self.with(|state| {
-            let ids: Vec<_> = state.engine.sessions().iter().map(|(id, _)| id).collect();
-            for id in ids {
-                state.engine.end(id);
-            }
-        });
+        self.with(|state| state.engine.abandon_waiting());
+        self.deliver_all();
+        self.with(|state| state.engine.end_all());
         self.deliver_all();
         // Handles and sockets go when the state is unlocked.
         drop(self.with(|state| {

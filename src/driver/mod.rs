@@ -5,6 +5,7 @@
 //! No protocol (that is [`crate::protocol`]), no system call (that is [`crate::net`]).
 
 mod application;
+mod by_session;
 mod context;
 pub(crate) mod loss;
 mod process;

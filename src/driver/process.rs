@@ -201,20 +201,33 @@ impl Context {
                 let Some(handle) = self.handle(state, session) else { return };
                 MutexGuard::unlocked(state, || self.application.ping(&handle, received));
             }
-            Event::Notice { session, notice: Notice::Ended } => {
-                let Some(handle) = state.sessions.get(&session).cloned() else { return };
-                MutexGuard::unlocked(state, || self.application.notice(&handle, Notice::Ended));
-                state.sessions.remove(&session);
-                MutexGuard::unlocked(state, || self.forget_cached(session));
-                // A handler may have taken a reference to what has ended; it keeps the handle
-                // alive until it gives it back.
-                MutexGuard::unlocked(state, || drop(handle));
-            }
+            Event::Ended { session, role, socket } => self.deliver_end(state, session, role, socket),
             Event::Notice { session, notice } => {
                 let Some(handle) = self.handle(state, session) else { return };
                 MutexGuard::unlocked(state, || self.application.notice(&handle, notice));
             }
         }
+    }
+
+    /// A session has ended: the application hears of it if a peer opened it, and all that was kept
+    /// for it goes. A handler may take a reference to what has ended; it keeps the handle alive
+    /// until it gives it back.
+    fn deliver_end(
+        self: &Arc<Self>,
+        state: &mut MutexGuard<'_, State>,
+        session: SessionId,
+        role: Role,
+        socket: SocketId,
+    ) {
+        let handle = state.sessions.get(session).cloned();
+        if let (Some(handle), Role::Server) = (&handle, role) {
+            MutexGuard::unlocked(state, || self.application.notice(handle, Notice::Ended));
+        }
+        let gone = self.forget(state, session, socket);
+        MutexGuard::unlocked(state, || {
+            drop((gone, handle));
+            self.forget_cached(session);
+        });
     }
 
     fn deliver_request(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, mut event: Request) {
@@ -237,14 +250,15 @@ impl Context {
     fn handle(self: &Arc<Self>, state: &mut State, id: SessionId) -> Option<Arc<SessionHandle>> {
         let session = state.engine.sessions().get(id)?;
         if session.role == Role::Client {
-            return state.sessions.get(&id).cloned();
+            return state.sessions.get(id).cloned();
         }
-        let handle = state.sessions.entry(id).or_insert_with(|| {
-            let handle = SessionHandle::new(Arc::clone(self), id);
-            crate::log!(DEBUG, "***{session}: session {:p}: new incoming session", Arc::as_ptr(&handle));
-            handle
-        });
-        Some(Arc::clone(handle))
+        if let Some(handle) = state.sessions.get(id) {
+            return Some(Arc::clone(handle));
+        }
+        let handle = SessionHandle::new(Arc::clone(self), id);
+        crate::log!(DEBUG, "***{session}: session {:p}: new incoming session", Arc::as_ptr(&handle));
+        state.sessions.insert(id, Arc::clone(&handle));
+        Some(handle)
     }
 
     /// The descriptor that becomes readable when [`Context::process`] would have something to do.

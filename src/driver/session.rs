@@ -97,8 +97,7 @@ impl SessionHandle {
                 crate::log!(WARN, "a session is released more often than it was referenced");
                 return;
             }
-            Ok(1) => self.context.release(&self, true),
-            Ok(_) => self.context.release(&self, false),
+            Ok(_) => self.context.release(&self),
         }
         if before == Ok(1) {
             // SAFETY: the count that the first reference took; nobody else gives it back.

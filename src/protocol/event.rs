@@ -2,7 +2,7 @@
 
 use super::asynchronous::AsyncId;
 use super::resource::ResourceId;
-use super::session::{Path, SessionId};
+use super::session::{Path, Role, SessionId, SocketId};
 use crate::message::{Mid, Pdu};
 
 /// Why a message that was sent will get no answer.
@@ -16,6 +16,8 @@ pub enum NackReason {
     Reset,
     /// The network says that nobody listens.
     Unreachable,
+    /// The peer answered with what is no response.
+    BadResponse,
 }
 
 /// Something happened to a session.
@@ -23,7 +25,7 @@ pub enum NackReason {
 pub enum Notice {
     /// A peer opened it.
     Opened,
-    /// It ends now; nothing more will come from it.
+    /// It has ended. The engine says so by [`Event::Ended`].
     Ended,
     /// A message came that is none.
     BadPacket,
@@ -79,6 +81,15 @@ pub enum Event {
         session: SessionId,
         /// The message.
         received: Pdu,
+    },
+    /// A session has ended by itself; nothing more comes from it.
+    Ended {
+        /// Which.
+        session: SessionId,
+        /// Who opened it.
+        role: Role,
+        /// Its socket.
+        socket: SocketId,
     },
     /// Something happened to the session.
     Notice {

@@ -23,6 +23,11 @@ pub struct SessionId {
 }
 
 impl SessionId {
+    /// Grows with each session of a table.
+    pub fn age(self) -> u32 {
+        self.generation
+    }
+
     /// The place in the table; used again after the session ends.
     pub fn index(self) -> usize {
         self.index as usize
@@ -83,14 +88,14 @@ pub struct Path {
 
 impl Hash for Path {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        // The interface does not tell sessions apart.
-        (self.socket, &self.local, &self.remote).hash(state);
+        // A session is with a peer, whichever of this host's addresses the peer writes to.
+        (self.socket, &self.remote).hash(state);
     }
 }
 
 impl Path {
     fn same_ends(&self, other: &Path) -> bool {
-        self.socket == other.socket && self.remote == other.remote && self.local == other.local
+        self.socket == other.socket && self.remote == other.remote
     }
 }
 
@@ -197,6 +202,16 @@ impl Session {
         self.waiting.get_or_insert_default()
     }
 
+    /// Takes them out.
+    pub fn take_waiting(&mut self) -> VecDeque<Pdu> {
+        self.waiting.take().map_or_else(VecDeque::new, |waiting| *waiting)
+    }
+
+    /// Whether this side opened it and the application does not hold it any more.
+    pub fn is_left(&self) -> bool {
+        self.role == Role::Client && self.holds == 0
+    }
+
     /// How many of them there are.
     pub fn waiting_len(&self) -> usize {
         self.waiting.as_ref().map_or(0, |w| w.len())
@@ -287,7 +302,7 @@ impl Sessions {
         self.slab.get(id.index()).filter(|s| s.generation == id.generation)
     }
 
-    /// The same, to be changed. Its path must stay: use [`Sessions::set_path`].
+    /// The same, to be changed. Its path must stay: see [`Sessions::move_to`].
     pub fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
         self.slab.get_mut(id.index()).filter(|s| s.generation == id.generation)
     }
@@ -325,6 +340,16 @@ impl Sessions {
                 self.unlink(id.index);
                 self.link_newest(id.index);
             }
+        }
+    }
+
+    /// The peer wrote to another address of this host: answers leave from there.
+    pub fn move_to(&mut self, id: SessionId, path: &Path) {
+        if let Some(session) = self.get_mut(id)
+            && session.path.local != path.local
+        {
+            session.path.local = path.local.clone();
+            session.path.ifindex = path.ifindex;
         }
     }
 

@@ -4,10 +4,10 @@ use super::{Engine, Event, Notice};
 use crate::log::Level;
 use crate::message::Framing;
 use crate::message::pdu::{DecodeError, DecodeReason};
-use crate::message::{Code, Mid, Number, Pdu, Type};
+use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::duplicate::Seen;
 use crate::protocol::event::NackReason;
-use crate::protocol::session::{Path, SessionId};
+use crate::protocol::session::{Path, Role, SessionId, State};
 use crate::protocol::time::Instant;
 use core::time::Duration;
 
@@ -45,7 +45,11 @@ impl Engine {
 
     /// A datagram came for a session.
     pub fn handle_datagram(&mut self, now: Instant, id: SessionId, datagram: Datagram<'_>) {
-        let Some(session) = self.sessions.get(id) else { return };
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.role == Role::Server {
+            // A peer that still speaks is not gone.
+            session.state = State::Established;
+        }
         let max_token = session.max_token as usize;
         crate::log!(DEBUG, "*  {session}: netif: recv {:4} bytes", datagram.bytes.len());
         self.sessions.touch(id, now);
@@ -71,13 +75,34 @@ impl Engine {
             Type::NonConfirmable => error.reason != DecodeReason::CodeClass,
             Type::Acknowledgement | Type::Reset => false,
         };
-        if answered && !datagram.multicast {
+        if answered && !datagram.multicast && !self.refuse_long_token(now, id, error, datagram) {
             self.send_empty(now, id, Type::Reset, mid);
         }
         // A token that is only too long for this side is no fault of the peer's.
         let extended = datagram.bytes.first().is_some_and(|b| b & 0xf != 0xf);
         if !(error.reason == DecodeReason::TokenLength && extended) {
             self.notice(id, Notice::BadPacket);
+        }
+    }
+
+    /// RFC 8974 §2.2.2: a server that speaks extended tokens, but not such long ones, says 4.00.
+    fn refuse_long_token(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        error: &DecodeError,
+        datagram: Datagram<'_>,
+    ) -> bool {
+        let extended = self.sessions.get(id).is_some_and(|s| s.max_token as usize > Token::DEFAULT_MAX);
+        if error.reason != DecodeReason::TokenLength || !extended {
+            return false;
+        }
+        match Pdu::decode_udp(datagram.bytes, Token::MAX) {
+            Ok(request) if request.code().is_request() => {
+                self.answer_code(now, id, request, Code::BAD_REQUEST, false);
+                true
+            }
+            _ => false,
         }
     }
 
@@ -130,6 +155,9 @@ impl Engine {
         let mid = pdu.mid();
         let Some(sent) = self.under_way(id, mid) else {
             // Late, repeated, or for nothing that was sent: no answer is allowed (RFC 7252 §4.2).
+            if pdu.code().is_request() {
+                self.notice(id, Notice::BadPacket);
+            }
             self.recycle(pdu);
             return;
         };

@@ -97,6 +97,8 @@ pub struct Engine {
     duplicates: Duplicates,
     asyncs: Asyncs,
     freed_asyncs: Vec<super::asynchronous::AsyncId>,
+    /// Sessions that the application has left and that may have done what they had to.
+    left: Vec<SessionId>,
     deadlines: Deadlines<Timer>,
     events: VecDeque<Event>,
     transmits: Transmits,
@@ -122,6 +124,7 @@ impl Engine {
             duplicates: Duplicates::default(),
             asyncs: Asyncs::default(),
             freed_asyncs: Vec::new(),
+            left: Vec::new(),
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
             transmits: Transmits::default(),
@@ -143,12 +146,15 @@ impl Engine {
     /// The next event to deliver.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
+        if self.events.is_empty() {
+            self.end_left();
+        }
         self.events.pop_front()
     }
 
     /// Whether an event waits to be delivered.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty()
+        !self.events.is_empty() || !self.left.is_empty()
     }
 
     /// What waits to be sent; clear it when it is.

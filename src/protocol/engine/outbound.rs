@@ -15,6 +15,9 @@ pub enum SendError {
     /// The session has ended, or was disconnected.
     #[error("the session is closed")]
     Closed,
+    /// A code of a reserved class, or a signal, which UDP does not have (RFC 7252 §4.2).
+    #[error("{0} is no code of a message over UDP")]
+    Code(Code),
     /// The message is larger than the session's maximum.
     #[error("message of {size} bytes is larger than the {max} allowed")]
     TooLarge {
@@ -30,6 +33,9 @@ impl Engine {
     /// turn when NSTART of them are under way. Returns the message ID.
     pub fn send(&mut self, now: Instant, id: SessionId, mut pdu: Pdu) -> Result<Mid, SendError> {
         let session = self.sessions.get_mut(id).ok_or(SendError::Closed)?;
+        if matches!(pdu.code().class(), 1 | 6 | 7) {
+            return Err(SendError::Code(pdu.code()));
+        }
         if session.state != State::Established {
             return Err(SendError::Closed);
         }
@@ -166,6 +172,10 @@ impl Engine {
         }
         loop {
             let Some(session) = self.sessions.get_mut(id) else { return };
+            if session.is_left() && session.is_idle() {
+                self.left.push(id);
+                return;
+            }
             if session.waiting_len() == 0 || session.outstanding.len() >= usize::from(session.params().nstart)
             {
                 return;

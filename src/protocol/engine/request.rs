@@ -33,6 +33,11 @@ const KNOWN_CRITICAL: [Number; 13] = [
 
 impl Engine {
     pub(super) fn handle_request(&mut self, now: Instant, id: SessionId, request: Pdu, multicast: bool) {
+        if self.asyncs.find(id, request.token()).is_some() {
+            // Its answer is on the way: a request put aside has this token.
+            self.acknowledge(now, id, &request);
+            return self.recycle(request);
+        }
         if let Some(bad) = self.bad_option(&request) {
             return self.refuse_option(now, id, request, multicast, bad);
         }
@@ -41,7 +46,12 @@ impl Engine {
                 self.recycle(request)
             }
             Target::Resource(resource) => {
-                let Some(response) = self.prepare(id, &request, false) else { return };
+                // What another server must be asked for takes long: the client is told to wait.
+                let later = self.is_proxy(resource);
+                if later {
+                    self.acknowledge(now, id, &request);
+                }
+                let Some(response) = self.prepare(id, &request, later) else { return };
                 let request = Request { session: id, resource, request, response, multicast, delayed: None };
                 self.events.push_back(Event::Request(request));
             }
@@ -68,6 +78,10 @@ impl Engine {
                 self.answer_code(now, id, request, code, multicast);
             }
         }
+    }
+
+    fn is_proxy(&self, id: ResourceId) -> bool {
+        self.resources.get(id).is_some_and(|e| matches!(e.resource.kind(), Kind::ProxyUri { .. }))
     }
 
     /// Whether a resource takes requests that came to a group.
@@ -137,7 +151,8 @@ impl Engine {
         let (kind, mid) = match (request.kind(), later) {
             (Type::Confirmable, false) => (Type::Acknowledgement, request.mid()),
             (Type::Confirmable, true) => (Type::Confirmable, session.new_mid()),
-            _ => (Type::NonConfirmable, session.new_mid()),
+            // A new ID would do as well; this one tells the peer's programs more.
+            _ => (Type::NonConfirmable, request.mid()),
         };
         let mut response = self.blank(kind, Code::EMPTY, mid, max_size);
         response.set_token(request.token()).ok()?;
@@ -193,7 +208,7 @@ impl Engine {
     /// Sends a response unless somebody does not want it; a confirmable request is acknowledged
     /// in any case.
     fn answer(&mut self, now: Instant, id: SessionId, request: &Pdu, response: Pdu, multicast: bool) {
-        if !response.code().is_response() {
+        if matches!(response.code().class(), 1 | 6 | 7) {
             crate::log!(WARN, "response with invalid code {} is not sent", response.code());
             return self.recycle(response);
         }

@@ -1,7 +1,7 @@
 //! Opening, holding, expiring and closing sessions.
 
 use super::{Engine, Event, Notice};
-use crate::message::Mid;
+use crate::message::{Mid, Pdu};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{Path, Role, Session, SessionId, State};
 use crate::protocol::time::Instant;
@@ -20,6 +20,10 @@ const MAX_PASSED_OVER: usize = 16;
 impl Engine {
     /// Opens a session to a peer. It ends when the application has held it and lets go of it.
     pub fn open(&mut self, now: Instant, path: Path) -> Result<SessionId, OpenError> {
+        let same = |s: &Session| s.path.local == path.local && s.path.remote == path.remote;
+        if self.sessions.iter().any(|(_, s)| s.role == Role::Client && same(s)) {
+            return Err(OpenError::Exists);
+        }
         let session = self.new_session(now, path, Role::Client);
         self.sessions.insert(session).ok_or(OpenError::Exists)
     }
@@ -27,6 +31,7 @@ impl Engine {
     /// The session for a peer that sent something to an endpoint: the one there is, or a new one.
     pub(super) fn accept(&mut self, now: Instant, path: &Path, mtu: u32) -> Option<SessionId> {
         if let Some(id) = self.sessions.find(path) {
+            self.sessions.move_to(id, path);
             return Some(id);
         }
         self.make_room(now);
@@ -78,32 +83,76 @@ impl Engine {
         self.sessions.hold(id);
     }
 
-    /// The application lets go of the session once. A session that this side opened ends when
-    /// nobody holds it; one that a peer opened goes on until it is idle for long enough.
-    pub fn release(&mut self, now: Instant, id: SessionId) {
-        let left = self.sessions.release(id, now);
-        if left == Some(0) && self.sessions.get(id).is_some_and(|s| s.role == Role::Client) {
-            self.end(id);
+    /// The application lets go of the session once. One that this side opened ends when nobody
+    /// holds it, and is handed back; but what it still has to send goes out and is acknowledged
+    /// first, and then [`Event::Ended`] says so. One that a peer opened goes on until it is idle
+    /// for long enough.
+    pub fn release(&mut self, now: Instant, id: SessionId) -> Option<Session> {
+        self.sessions.release(id, now);
+        self.sessions.get(id).filter(|s| s.is_left() && s.is_idle())?;
+        self.take_out(id)
+    }
+
+    /// Ends a session: what waits in it is dropped, and [`Event::Ended`] is its last event.
+    pub fn end(&mut self, id: SessionId) {
+        if let Some(session) = self.take_out(id) {
+            let (role, socket) = (session.role, session.path.socket);
+            self.events.push_back(Event::Ended { session: id, role, socket });
         }
     }
 
-    /// Ends a session: what waits in it is dropped. If a peer opened it, [`Notice::Ended`] is its
-    /// last event.
-    pub fn end(&mut self, id: SessionId) {
-        self.drop_messages(id, None);
-        if self.sessions.get(id).is_some_and(|s| s.asyncs > 0) {
+    fn take_out(&mut self, id: SessionId) -> Option<Session> {
+        self.drop_messages(id);
+        if self.sessions.get(id)?.asyncs > 0 {
             for waiting in self.asyncs.of_session(id) {
                 self.free_async(waiting);
             }
         }
-        if self.sessions.remove(id).is_some_and(|s| s.role == Role::Server) {
-            self.notice(id, Notice::Ended);
+        let session = self.sessions.remove(id)?;
+        crate::log!(DEBUG, "***{session}: closed");
+        Some(session)
+    }
+
+    /// Ends one of the sessions that the application has left and that have done what they had
+    /// to. Called when all else has been delivered.
+    pub(super) fn end_left(&mut self) {
+        while let Some(id) = self.left.pop() {
+            if self.sessions.get(id).is_some_and(|s| s.is_left() && s.is_idle()) {
+                self.end(id);
+            }
         }
     }
 
-    /// The session is of no use any more: what waits in it is not delivered, for this reason.
+    /// Ends all sessions, in the order in which they were opened.
+    pub fn end_all(&mut self) {
+        let mut ids: Vec<_> = self.sessions.iter().map(|(id, _)| id).collect();
+        ids.sort_unstable_by_key(|id| id.age());
+        ids.into_iter().for_each(|id| self.end(id));
+    }
+
+    /// Messages that wait for their turn will not have it.
+    pub fn abandon_waiting(&mut self) {
+        let mut ids: Vec<_> = self.sessions.iter().map(|(id, _)| id).collect();
+        ids.sort_unstable_by_key(|id| id.age());
+        for id in ids {
+            let waiting = self.sessions.get_mut(id).map(Session::take_waiting);
+            waiting.into_iter().flatten().for_each(|pdu| self.nack(id, pdu, NackReason::NotDeliverable));
+        }
+    }
+
+    fn nack(&mut self, session: SessionId, sent: Pdu, reason: NackReason) {
+        let mid = sent.mid();
+        self.events.push_back(Event::Nack { session, sent: Some(sent), reason, mid });
+    }
+
+    /// The session is of no use any more: what waits in it is not delivered, for this reason, and
+    /// nothing more can be sent. A peer that opened it can revive it by sending.
     pub fn disconnect(&mut self, id: SessionId, reason: NackReason) {
-        self.drop_messages(id, Some(reason));
+        let dropped = self.drop_messages(id);
+        if dropped.is_empty() {
+            self.events.push_back(Event::Nack { session: id, sent: None, reason, mid: Mid(0) });
+        }
+        dropped.into_iter().for_each(|pdu| self.nack(id, pdu, reason));
         if let Some(session) = self.sessions.get_mut(id) {
             session.state = State::Closed;
         }
@@ -121,11 +170,11 @@ impl Engine {
         }
     }
 
-    /// Takes all messages that wait in a session out of it, and says so if there is a reason.
-    fn drop_messages(&mut self, id: SessionId, reason: Option<NackReason>) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
+    /// Takes all messages that wait in a session out of it.
+    fn drop_messages(&mut self, id: SessionId) -> Vec<Pdu> {
+        let Some(session) = self.sessions.get_mut(id) else { return Vec::new() };
         let mids: Vec<Mid> = session.outstanding.drain(..).collect();
-        let waiting = core::mem::take(session.waiting_mut());
+        let waiting = session.take_waiting();
         let mut dropped = Vec::with_capacity(mids.len() + waiting.len());
         for mid in mids {
             if let Some(out) = self.outstanding.remove(&(id, mid)) {
@@ -134,10 +183,6 @@ impl Engine {
             }
         }
         dropped.extend(waiting);
-        let Some(reason) = reason else { return };
-        for sent in dropped {
-            let mid = sent.mid();
-            self.events.push_back(Event::Nack { session: id, sent: Some(sent), reason, mid });
-        }
+        dropped
     }
 }
