@@ -37,6 +37,13 @@ pub unsafe extern "C" fn coap_add_attr(
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
         let resource = unsafe { resource.as_ref() }?;
+        // What cannot be read stays the caller's, also if it was to be given away.
+        // SAFETY: NULL or live, as the caller promises.
+        unsafe { text_bytes(name)? };
+        if !value.is_null() {
+            // SAFETY: live, as the caller promises.
+            unsafe { text_bytes(value)? };
+        }
         // SAFETY: live, and the library's own if the caller gives it away.
         let name = unsafe { Text::take_or_copy(name, flags & COAP_ATTR_FLAGS_RELEASE_NAME != 0) }?;
         let value = match value.is_null() {
