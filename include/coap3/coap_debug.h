@@ -184,7 +184,7 @@ char *coap_string_tls_support(char *buffer, size_t bufsize);
 
 /**
  * Writes `address` with its port into `buffer`, at most `size` bytes with the zero at the end:
- * "127.0.0.1:5683", "[::1]:5683", or the path of a Unix socket. Returns the number of bytes written
+ * `127.0.0.1:5683`, `[::1]:5683`, or the path of a Unix socket. Returns the number of bytes written
  * without the zero; 0 if there is no room.
  *
  * @pre `address` is NULL or valid; `buffer` is NULL or has room for `size` bytes.

@@ -1,7 +1,7 @@
 //! `coap_debug.h`: the log as C programs set and read it, messages and addresses as text, and lost
 //! packets.
 //!
-//! The log itself is [`crate::log`]; the variadic `coap_log_impl()` is `log_shim.c`, which hands
+//! The log itself is [`mod@crate::log`]; the variadic `coap_log_impl()` is `log_shim.c`, which hands
 //! its formatted text to [`log_formatted_text`].
 
 use super::ffi::{ffi, ffi_or};
@@ -199,7 +199,7 @@ pub unsafe extern "C" fn coap_string_tls_support(buffer: *mut c_char, bufsize: u
 }
 
 /// Writes `address` with its port into `buffer`, at most `size` bytes with the zero at the end:
-/// "127.0.0.1:5683", "[::1]:5683", or the path of a Unix socket. Returns the number of bytes written
+/// `127.0.0.1:5683`, `[::1]:5683`, or the path of a Unix socket. Returns the number of bytes written
 /// without the zero; 0 if there is no room.
 ///
 /// # Safety

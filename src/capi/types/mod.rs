@@ -2,7 +2,7 @@
 //! are generated from these files (`tools/headers`), so their doc comments speak to C programmers.
 //! What may enter: declarations and compile-time checks of their layout; no function.
 //!
-//! An enum of C is an integer here, since C may pass any number: [`c_enum!`] makes an alias of
+//! An enum of C is an integer here, since C may pass any number: `c_enum!` makes an alias of
 //! `unsigned int` and one constant per name, and the header generator reads the same list to write
 //! a real enum.
 #![allow(non_camel_case_types)]
