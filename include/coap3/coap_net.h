@@ -158,6 +158,17 @@ void coap_context_set_session_timeout(coap_context_t *context, unsigned int sess
 unsigned int coap_context_get_session_timeout(const coap_context_t *context);
 
 /**
+ * Has each session that this side opened, now or later, ask its peer whether it is there when
+ * nothing went over it for `seconds`; 0, as it is at first, does not. Over UDP the question is an
+ * empty confirmable message (RFC 7252 §4.3). The answer reaches the pong handler; if there is
+ * none, the nack handler is called and then the event handler with COAP_EVENT_KEEPALIVE_FAILURE.
+ * Retransmissions are no further apart than `seconds`.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_keepalive(coap_context_t *context, unsigned int seconds);
+
+/**
  * Sets how many handshakes of secured sessions a server has under way; 0 stands for the default.
  * It limits sessions of transports with a handshake only.
  *
@@ -260,8 +271,9 @@ void coap_register_ping_handler(coap_context_t *context,
                                 coap_ping_handler_t handler);
 
 /**
- * Sets the handler that is called when a peer answers a ping over a stream (RFC 8323 §5.4). Over
- * UDP the answer is a Reset, which reaches the nack handler.
+ * Sets the handler that is called when a peer answers a ping over a stream (RFC 8323 §5.4)
+ * or, over UDP, a keep-alive ping. The answer to `coap_session_send_ping()` over UDP is a Reset,
+ * which reaches the nack handler.
  *
  * @pre `context` is NULL or live; the handler may be called until another is set or the context ends.
  */

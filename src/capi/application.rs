@@ -160,12 +160,20 @@ impl Application for Program {
         unsafe { handler(as_c(session), &received, received.inner.mid().0.into()) };
     }
 
+    fn pong(&self, session: &Arc<SessionHandle>, received: Pdu) {
+        let Some(handler) = self.handlers.lock().pong else { return };
+        let received = coap_pdu_t::new(received);
+        // SAFETY: the program registered the handler for this; the pointers are good for the call.
+        unsafe { handler(as_c(session), &received, received.inner.mid().0.into()) };
+    }
+
     fn notice(&self, session: &Arc<SessionHandle>, notice: Notice) {
         let event = match notice {
             Notice::Opened => COAP_EVENT_SERVER_SESSION_NEW,
             Notice::Ended => COAP_EVENT_SERVER_SESSION_DEL,
             Notice::BadPacket => COAP_EVENT_BAD_PACKET,
             Notice::Retransmitted => COAP_EVENT_MSG_RETRANSMITTED,
+            Notice::KeepAliveFailed => COAP_EVENT_KEEPALIVE_FAILURE,
         };
         raise(self, as_c(session), event);
     }

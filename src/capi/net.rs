@@ -212,6 +212,23 @@ pub unsafe extern "C" fn coap_context_get_session_timeout(context: *const coap_c
     unsafe { setting_of(context, |s| s.session_timeout) }
 }
 
+/// Has each session that this side opened, now or later, ask its peer whether it is there when
+/// nothing went over it for `seconds`; 0, as it is at first, does not. Over UDP the question is an
+/// empty confirmable message (RFC 7252 §4.3). The answer reaches the pong handler; if there is
+/// none, the nack handler is called and then the event handler with COAP_EVENT_KEEPALIVE_FAILURE.
+/// Retransmissions are no further apart than `seconds`.
+///
+/// # Safety
+/// `context` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_context_set_keepalive(context: *mut coap_context_t, seconds: c_uint) {
+    let interval = Duration::from_secs(seconds.into());
+    // SAFETY: as the caller promises.
+    unsafe {
+        change_settings(context, |_, state| state.engine.set_keepalive(crate::clock::now(), interval));
+    }
+}
+
 /// Sets how many handshakes of secured sessions a server has under way; 0 stands for the default.
 /// It limits sessions of transports with a handshake only.
 ///
@@ -384,8 +401,9 @@ pub unsafe extern "C" fn coap_register_ping_handler(
     ffi(|| Some(program(unsafe { context.as_ref() }?)?.handlers.lock().ping = handler));
 }
 
-/// Sets the handler that is called when a peer answers a ping over a stream (RFC 8323 §5.4). Over
-/// UDP the answer is a Reset, which reaches the nack handler.
+/// Sets the handler that is called when a peer answers a ping over a stream (RFC 8323 §5.4)
+/// or, over UDP, a keep-alive ping. The answer to `coap_session_send_ping()` over UDP is a Reset,
+/// which reaches the nack handler.
 ///
 /// # Safety
 /// `context` is NULL or live; the handler may be called until another is set or the context ends.

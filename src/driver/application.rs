@@ -34,6 +34,9 @@ pub trait Application: Any + Send + Sync {
     /// An empty confirmable message came.
     fn ping(&self, session: &Arc<SessionHandle>, received: Pdu);
 
+    /// The peer answered a keep-alive ping.
+    fn pong(&self, session: &Arc<SessionHandle>, received: Pdu);
+
     /// Something happened to the session.
     fn notice(&self, session: &Arc<SessionHandle>, notice: Notice);
 

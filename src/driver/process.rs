@@ -201,6 +201,10 @@ impl Context {
                 let Some(handle) = self.handle(state, session) else { return };
                 MutexGuard::unlocked(state, || self.application.ping(&handle, received));
             }
+            Event::Pong { session, received } => {
+                let Some(handle) = self.handle(state, session) else { return };
+                MutexGuard::unlocked(state, || self.application.pong(&handle, received));
+            }
             Event::Ended { session, role, socket } => self.deliver_end(state, session, role, socket),
             Event::Notice { session, notice } => {
                 let Some(handle) = self.handle(state, session) else { return };

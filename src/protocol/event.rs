@@ -31,6 +31,8 @@ pub enum Notice {
     BadPacket,
     /// A confirmable message was sent again.
     Retransmitted,
+    /// The peer did not answer a keep-alive ping.
+    KeepAliveFailed,
 }
 
 /// A request to be handled, and the response that the handler fills in.
@@ -80,6 +82,13 @@ pub enum Event {
         /// Whose.
         session: SessionId,
         /// The message.
+        received: Pdu,
+    },
+    /// The peer answered a keep-alive ping.
+    Pong {
+        /// Whose.
+        session: SessionId,
+        /// The answer.
         received: Pdu,
     },
     /// A session has ended by itself; nothing more comes from it.

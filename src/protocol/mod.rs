@@ -11,6 +11,7 @@ pub mod duplicate;
 pub mod engine;
 pub mod event;
 pub mod exchange;
+pub mod keepalive;
 pub mod params;
 pub mod resource;
 pub mod session;

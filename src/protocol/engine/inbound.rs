@@ -185,6 +185,9 @@ impl Engine {
     fn handle_reset(&mut self, now: Instant, id: SessionId, pdu: Pdu) {
         let mid = pdu.mid();
         let sent = self.settle(now, id, mid);
+        if sent.as_ref().is_some_and(|s| s.code().is_empty()) && self.keepalive.is_over(id, mid) {
+            return self.events.push_back(Event::Pong { session: id, received: pdu });
+        }
         if let (Some(sent), Some(session)) = (&sent, self.sessions.get_mut(id))
             && sent.code().is_request()
         {

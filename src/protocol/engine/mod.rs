@@ -8,6 +8,7 @@
 
 mod asynchronous;
 mod inbound;
+mod keepalive;
 mod outbound;
 mod request;
 mod sessions;
@@ -16,6 +17,7 @@ use super::asynchronous::Asyncs;
 use super::deadline::{DeadlineKey, Deadlines};
 use super::duplicate::Duplicates;
 use super::event::{Event, Notice, Transmits};
+use super::keepalive::KeepAlive;
 use super::resource::Table;
 use super::session::{SessionId, Sessions};
 use super::time::Instant;
@@ -68,6 +70,8 @@ enum Timer {
     Retransmit(SessionId, Mid),
     /// A delayed response is due.
     Async(super::asynchronous::AsyncId),
+    /// A session may have been silent for too long.
+    Silence(SessionId),
 }
 
 /// A confirmable message that waits for its acknowledgement.
@@ -97,6 +101,7 @@ pub struct Engine {
     duplicates: Duplicates,
     asyncs: Asyncs,
     freed_asyncs: Vec<super::asynchronous::AsyncId>,
+    keepalive: KeepAlive,
     /// Sessions that the application has left and that may have done what they had to.
     left: Vec<SessionId>,
     deadlines: Deadlines<Timer>,
@@ -124,6 +129,7 @@ impl Engine {
             duplicates: Duplicates::default(),
             asyncs: Asyncs::default(),
             freed_asyncs: Vec::new(),
+            keepalive: KeepAlive::default(),
             left: Vec::new(),
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
@@ -180,6 +186,7 @@ impl Engine {
             match timer {
                 Timer::Retransmit(session, mid) => self.retransmit(now, session, mid),
                 Timer::Async(id) => self.async_due(now, id),
+                Timer::Silence(session) => self.silence_due(now, session),
             }
         }
         self.expire_sessions(now);

@@ -127,10 +127,13 @@ impl Engine {
             }
             let reason = NackReason::TooManyRetries;
             self.events.push_back(Event::Nack { session: id, sent: Some(out.pdu), reason, mid });
+            if self.keepalive.is_over(id, mid) {
+                self.notice(id, Notice::KeepAliveFailed);
+            }
             return;
         }
         out.attempts += 1;
-        out.timeout *= 2;
+        out.timeout = self.keepalive.limit(session.role, out.timeout * 2);
         let (n, ms) = (out.attempts, out.timeout.as_millis());
         crate::log!(DEBUG, "** {session}: mid=0x{:04x}: retransmission #{n} (next {ms}ms)", mid.0);
         self.notice(id, Notice::Retransmitted);

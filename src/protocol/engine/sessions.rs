@@ -25,7 +25,9 @@ impl Engine {
             return Err(OpenError::Exists);
         }
         let session = self.new_session(now, path, Role::Client);
-        self.sessions.insert(session).ok_or(OpenError::Exists)
+        let id = self.sessions.insert(session).ok_or(OpenError::Exists)?;
+        self.watch_silence(now, id);
+        Ok(id)
     }
 
     /// The session for a peer that sent something to an endpoint: the one there is, or a new one.
@@ -108,6 +110,7 @@ impl Engine {
                 self.free_async(waiting);
             }
         }
+        self.stop_watching(id);
         let session = self.sessions.remove(id)?;
         crate::log!(DEBUG, "***{session}: closed");
         Some(session)

@@ -1,0 +1,144 @@
+//! Asking silent peers whether they are there (RFC 7252 §4.3).
+
+use super::{Engine, Timer};
+use crate::message::{Code, Type};
+use crate::protocol::session::{Role, SessionId, State};
+use crate::protocol::time::Instant;
+use core::time::Duration;
+
+impl Engine {
+    /// Has each session of this side, now and to come, ping its peer when nothing went over it for
+    /// so long; zero stands for never.
+    pub fn set_keepalive(&mut self, now: Instant, interval: Duration) {
+        self.keepalive.set_interval(interval);
+        let opened = self.sessions.iter().filter(|(_, s)| s.role == Role::Client);
+        let opened: Vec<_> = opened.map(|(id, _)| id).collect();
+        for id in opened {
+            self.stop_watching(id);
+            self.watch_silence(now, id);
+        }
+    }
+
+    /// Sets the timer of a session, if sessions are to have one.
+    pub(super) fn watch_silence(&mut self, now: Instant, id: SessionId) {
+        if let Some(interval) = self.keepalive.interval() {
+            self.watch_until(now + interval, id);
+        }
+    }
+
+    fn watch_until(&mut self, at: Instant, id: SessionId) {
+        let deadline = self.deadlines.set(at, Timer::Silence(id));
+        if let Some(before) = self.keepalive.watch(id, deadline) {
+            self.deadlines.cancel(before);
+        }
+    }
+
+    /// The session is not watched any more.
+    pub(super) fn stop_watching(&mut self, id: SessionId) {
+        if let Some(deadline) = self.keepalive.forget(id) {
+            self.deadlines.cancel(deadline);
+        }
+    }
+
+    /// Pings the peer if the session was silent for long enough; else looks again when it may be.
+    pub(super) fn silence_due(&mut self, now: Instant, id: SessionId) {
+        let session = self.sessions.get_mut(id).filter(|s| !s.is_left());
+        let (Some(session), Some(interval)) = (session, self.keepalive.interval()) else {
+            return self.stop_watching(id);
+        };
+        let mut next = session.last_used + interval;
+        if next <= now {
+            next = now + interval;
+            // What is under way finds out by itself whether the peer is there.
+            if session.outstanding.is_empty() && session.state == State::Established {
+                let mid = session.new_mid();
+                self.keepalive.pinged(id, mid);
+                let ping = self.blank(Type::Confirmable, Code::EMPTY, mid, 0);
+                if let Err(e) = self.send(now, id, ping) {
+                    crate::log!(WARN, "keep-alive ping is not sent: {e}");
+                }
+            }
+        }
+        self.watch_until(next, id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Address;
+    use crate::protocol::engine::Datagram;
+    use crate::protocol::event::{Event, NackReason, Notice};
+    use crate::protocol::session::{Path, SocketId};
+
+    fn client(interval: u64) -> (Engine, SessionId) {
+        let mut engine = Engine::new(Box::new(|| 0));
+        engine.set_keepalive(Instant(0), Duration::from_secs(interval));
+        let address = |port| Address::Ip(([127, 0, 0, 1], port).into());
+        let path = Path { socket: SocketId(0), local: address(1), remote: address(2), ifindex: 0 };
+        let id = engine.open(Instant(0), path).unwrap();
+        engine.hold(id);
+        (engine, id)
+    }
+
+    /// Lets the clock run and gives when what was sent, in seconds.
+    fn sent(engine: &mut Engine, until: u64) -> Vec<(u64, Vec<u8>)> {
+        let mut all = Vec::new();
+        while let Some(at) = engine.poll_timeout().filter(|at| *at <= Instant(until * 1000)) {
+            engine.handle_timeout(at);
+            all.extend(engine.transmits().iter().map(|t| (at.0 / 1000, t.bytes.to_vec())));
+            engine.transmits().clear();
+        }
+        all
+    }
+
+    #[test]
+    fn a_reset_answers_a_keep_alive_ping_and_the_next_comes_an_interval_later() {
+        let (mut engine, id) = client(30);
+        for turn in 1..=3 {
+            let pings = sent(&mut engine, turn * 30);
+            let [(at, ping)] = &pings[..] else { panic!("one ping, not {pings:?}") };
+            assert_eq!((*at, ping[0], ping[1]), (turn * 30, 0x40, 0));
+            let reset = [0x70, 0, ping[2], ping[3]];
+            engine.handle_datagram(Instant(at * 1000), id, Datagram { bytes: &reset, multicast: false });
+            assert!(matches!(engine.poll_event(), Some(Event::Pong { .. })));
+            assert!(engine.poll_event().is_none());
+        }
+    }
+
+    #[test]
+    fn traffic_puts_the_ping_off() {
+        let (mut engine, id) = client(30);
+        let something = [0x50, 0, 0, 0];
+        engine.handle_datagram(Instant(20_000), id, Datagram { bytes: &something, multicast: false });
+        assert_eq!(sent(&mut engine, 49), []);
+        assert_eq!(sent(&mut engine, 50).len(), 1);
+    }
+
+    #[test]
+    fn a_ping_without_answer_is_a_nack_and_then_a_failure_and_is_repeated_at_most_an_interval_apart() {
+        let (mut engine, _) = client(5);
+        let times: Vec<_> = sent(&mut engine, 25).into_iter().map(|(at, _)| at).collect();
+        assert_eq!(times, [5, 7, 11, 16, 21]);
+        assert!(sent(&mut engine, 26).len() == 1, "given up, and the next ping");
+        let events: Vec<_> = core::iter::from_fn(|| engine.poll_event()).collect();
+        let [.., Event::Nack { reason, .. }, Event::Notice { notice, .. }] = &events[..] else {
+            panic!("{events:?}")
+        };
+        assert_eq!((*reason, *notice), (NackReason::TooManyRetries, Notice::KeepAliveFailed));
+    }
+
+    #[test]
+    fn nothing_is_left_when_it_is_turned_off() {
+        let (mut engine, _) = client(5);
+        engine.set_keepalive(Instant(1000), Duration::ZERO);
+        assert_eq!(engine.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_shorter_interval_holds_at_once() {
+        let (mut engine, _) = client(3600);
+        engine.set_keepalive(Instant(1000), Duration::from_secs(5));
+        assert_eq!(sent(&mut engine, 6).len(), 1);
+    }
+}
