@@ -213,7 +213,10 @@ impl Engine {
             return self.recycle(response);
         }
         if is_suppressed(request, response.code(), multicast) {
-            self.acknowledge(now, id, request);
+            // A response that comes later has no acknowledgement to give: it was given.
+            if response.kind() == Type::Acknowledgement {
+                self.acknowledge(now, id, request);
+            }
             return self.recycle(response);
         }
         if let Err(e) = self.send(now, id, response) {
