@@ -83,8 +83,9 @@ impl Params {
 
     fn spread(&self, steps: u32) -> Duration {
         let factor = (1u64 << steps.min(32)) - 1;
+        let base = self.ack_timeout.in_thousandths();
         Duration::from_millis(
-            self.ack_timeout.in_thousandths() * factor * self.ack_random_factor.in_thousandths() / 1000,
+            base.saturating_mul(factor).saturating_mul(self.ack_random_factor.in_thousandths()) / 1000,
         )
     }
 
