@@ -15,6 +15,10 @@ pub mod keepalive;
 pub mod params;
 pub mod resource;
 pub mod session;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
 pub mod time;
 
 pub use engine::Engine;

@@ -180,6 +180,12 @@ impl Session {
         self.next_mid
     }
 
+    /// Whether a confirmable message with this ID is under way, or waits for its turn.
+    pub fn is_taken(&self, mid: Mid) -> bool {
+        let waits = || self.waiting.as_ref().is_some_and(|w| w.iter().any(|pdu| pdu.mid() == mid));
+        self.outstanding.contains(&mid) || waits()
+    }
+
     /// A token that this session has not used before.
     pub fn new_token(&mut self) -> Token {
         self.next_token = self.next_token.wrapping_add(1);

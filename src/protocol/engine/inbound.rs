@@ -76,7 +76,7 @@ impl Engine {
             Type::Acknowledgement | Type::Reset => false,
         };
         if answered && !datagram.multicast && !self.refuse_long_token(now, id, error, datagram) {
-            self.send_empty(now, id, Type::Reset, mid);
+            self.reject(now, id, mid);
         }
         // A token that is only too long for this side is no fault of the peer's.
         let extended = datagram.bytes.first().is_some_and(|b| b & 0xf != 0xf);
@@ -116,7 +116,7 @@ impl Engine {
             }
             _ if self.is_repetition(now, id, &pdu, datagram.bytes) => self.recycle(pdu),
             _ if pdu.code().is_request() => self.handle_request(now, id, pdu, datagram.multicast),
-            _ => self.handle_response(now, id, pdu),
+            _ => self.handle_response(now, id, pdu, datagram.multicast),
         }
     }
 
@@ -146,7 +146,7 @@ impl Engine {
         // RFC 7252 §8.1: a Reset never answers a message to a group.
         if due && !datagram.multicast {
             session.last_reset = Some(now);
-            self.send_empty(now, id, Type::Reset, pdu.mid());
+            self.reject(now, id, pdu.mid());
         }
         self.events.push_back(Event::Ping { session: id, received: pdu });
     }
@@ -166,7 +166,7 @@ impl Engine {
                 self.recycle(sent);
             }
             self.recycle(pdu);
-        } else if pdu.code().is_response() && pdu.token() == sent.token() && self.bad_option(&pdu).is_none() {
+        } else if answers(&pdu, sent) && self.bad_option(&pdu).is_none() {
             let sent = self.settle(now, id, mid);
             self.match_response(id, &pdu);
             self.events.push_back(Event::Response { session: id, sent, received: pdu });
@@ -200,14 +200,16 @@ impl Engine {
 
     /// A response in a message of its own (RFC 7252 §5.2.2). It may overtake the acknowledgement
     /// of its request, which it implies.
-    fn handle_response(&mut self, now: Instant, id: SessionId, pdu: Pdu) {
+    fn handle_response(&mut self, now: Instant, id: SessionId, pdu: Pdu, multicast: bool) {
         if self.bad_option(&pdu).is_some() || !self.match_response(id, &pdu) {
             if let Some(session) = self.sessions.get(id) {
                 crate::log!(DEBUG, "** {session}: mid=0x{:04x}: response refused", pdu.mid().0);
             }
             // RFC 7252 §5.3.2 and §5.4.1: rejected; and RFC 7641 §3.6: so an observation ends that
-            // this side does not know of.
-            self.send_empty(now, id, Type::Reset, pdu.mid());
+            // this side does not know of. But a Reset never answers a message to a group (§8.1).
+            if !multicast {
+                self.send_empty(now, id, Type::Reset, pdu.mid());
+            }
             self.recycle(pdu);
             return;
         }
@@ -242,4 +244,12 @@ impl Engine {
         }
         self.recycle(received);
     }
+}
+
+/// Whether what stands in an acknowledgement is the response to what it acknowledges
+/// (RFC 7252 §5.3.2).
+fn answers(acknowledgement: &Pdu, sent: &Pdu) -> bool {
+    acknowledgement.code().is_response()
+        && sent.code().is_request()
+        && acknowledgement.token() == sent.token()
 }

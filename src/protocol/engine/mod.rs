@@ -7,6 +7,8 @@
 //! [`Engine::poll_timeout`]. Coming back too early does nothing.
 
 mod asynchronous;
+#[cfg(test)]
+mod census;
 mod inbound;
 mod keepalive;
 mod outbound;

@@ -44,9 +44,12 @@ impl Engine {
             return Err(SendError::TooLarge { size, max });
         }
         let confirmable = pdu.kind() == Type::Confirmable;
-        if confirmable && session.outstanding.contains(&pdu.mid()) {
-            // The ID of a message that is still under way would make both unanswerable.
+        // The ID of a message that is still under way would make both unanswerable. There is a free
+        // one, unless there are 65,536 messages.
+        let mut left = u16::MAX;
+        while confirmable && left > 0 && session.is_taken(pdu.mid()) {
             pdu.set_mid(session.new_mid());
+            left -= 1;
         }
         if pdu.code().is_request() {
             let lasting = pdu.option_uint(Number::OBSERVE) == Some(0) || session.path.remote.is_multicast();
@@ -65,6 +68,9 @@ impl Engine {
 
     /// Transmits a message, and keeps it if it is confirmable.
     fn send_now(&mut self, now: Instant, id: SessionId, mut pdu: Pdu) {
+        if matches!(pdu.kind(), Type::Acknowledgement | Type::Reset) {
+            self.duplicates.set_reply(id, pdu.mid(), pdu.encode_udp());
+        }
         self.transmit(now, id, &mut pdu);
         if pdu.kind() != Type::Confirmable {
             self.recycle(pdu);
@@ -83,12 +89,7 @@ impl Engine {
 
     /// Puts the bytes of a message into the queue of datagrams.
     fn transmit(&mut self, now: Instant, id: SessionId, pdu: &mut Pdu) {
-        let answers = matches!(pdu.kind(), Type::Acknowledgement | Type::Reset);
-        let mid = pdu.mid();
         let bytes = pdu.encode_udp();
-        if answers {
-            self.duplicates.set_reply(id, mid, bytes);
-        }
         if let Some(session) = self.sessions.get(id) {
             crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes", bytes.len());
             self.transmits.push(id, &session.path, bytes);
@@ -97,9 +98,16 @@ impl Engine {
         self.sessions.touch(id, now);
     }
 
-    /// Sends an empty message of this type (RFC 7252 §4.1).
+    /// Answers a message by an empty one of this type (RFC 7252 §4.1), each time it comes.
     pub(super) fn send_empty(&mut self, now: Instant, id: SessionId, kind: Type, mid: Mid) {
-        let mut pdu = self.blank(kind, Code::EMPTY, mid, 0);
+        let pdu = self.blank(kind, Code::EMPTY, mid, 0);
+        self.send_now(now, id, pdu);
+    }
+
+    /// Sends a Reset for what is not kept to be recognized when it is repeated: the answer to the
+    /// message that had this ID before stays what it was.
+    pub(super) fn reject(&mut self, now: Instant, id: SessionId, mid: Mid) {
+        let mut pdu = self.blank(Type::Reset, Code::EMPTY, mid, 0);
         self.transmit(now, id, &mut pdu);
         self.recycle(pdu);
     }
@@ -133,7 +141,7 @@ impl Engine {
             return;
         }
         out.attempts += 1;
-        out.timeout = self.keepalive.limit(session.role, out.timeout * 2);
+        out.timeout = self.keepalive.limit(session.role, out.timeout.saturating_mul(2));
         let (n, ms) = (out.attempts, out.timeout.as_millis());
         crate::log!(DEBUG, "** {session}: mid=0x{:04x}: retransmission #{n} (next {ms}ms)", mid.0);
         self.notice(id, Notice::Retransmitted);

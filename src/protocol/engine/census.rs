@@ -1,0 +1,38 @@
+//! How much each table holds, so that tests can see that nothing is left over.
+
+use super::Engine;
+
+/// The number of entries in each table of an engine. A fresh one has the default: none.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Census {
+    pub(crate) sessions: usize,
+    pub(crate) listed: usize,
+    pub(crate) outstanding: usize,
+    pub(crate) waiting: usize,
+    pub(crate) exchanges: usize,
+    pub(crate) asyncs: usize,
+    pub(crate) freed_asyncs: usize,
+    pub(crate) deadlines: usize,
+    pub(crate) duplicates: usize,
+    pub(crate) events: usize,
+    pub(crate) transmits: usize,
+}
+
+impl Engine {
+    /// Counts.
+    pub(crate) fn census(&self) -> Census {
+        Census {
+            sessions: self.sessions.len(),
+            listed: self.sessions.listed(),
+            outstanding: self.outstanding.len(),
+            waiting: self.sessions.iter().map(|(_, s)| s.waiting_len()).sum(),
+            exchanges: self.sessions.iter().map(|(_, s)| s.exchanges.len()).sum(),
+            asyncs: self.asyncs.len(),
+            freed_asyncs: self.freed_asyncs.len(),
+            deadlines: self.deadlines.len(),
+            duplicates: self.duplicates.len(),
+            events: self.events.len(),
+            transmits: self.transmits.iter().count(),
+        }
+    }
+}

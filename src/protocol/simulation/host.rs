@@ -1,0 +1,267 @@
+//! A host: an engine, its addresses, and an application that keeps a journal.
+
+use super::Network;
+use crate::address::Address;
+use crate::message::{Code, Mid, Pdu, Type};
+use crate::protocol::Engine;
+use crate::protocol::asynchronous::AsyncId;
+use crate::protocol::engine::Datagram;
+use crate::protocol::event::{Event, NackReason, Notice, Request};
+use crate::protocol::resource::{Flags, Kind, Resource, ResourceId};
+use crate::protocol::session::{Path, SessionId, SocketId};
+use crate::protocol::time::Instant;
+use core::time::Duration;
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+/// The socket of the endpoint.
+const ENDPOINT: SocketId = SocketId(0);
+
+/// The largest message that the endpoint takes.
+const MTU: u32 = 1152;
+
+/// What the application saw.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// A request.
+    Request {
+        /// The request.
+        request: Pdu,
+        /// Not for the first time: it was put aside.
+        delayed: bool,
+    },
+    /// A response.
+    Response {
+        /// The request, if it was acknowledged by the response.
+        sent: Option<Pdu>,
+        /// The response.
+        received: Pdu,
+    },
+    /// Something was not delivered.
+    Nack {
+        /// The message, where it was still kept.
+        sent: Option<Pdu>,
+        /// Why.
+        reason: NackReason,
+        /// Its message ID.
+        mid: Mid,
+    },
+    /// A ping.
+    Ping(Mid),
+    /// Something happened to the session.
+    Notice(Notice),
+}
+
+/// A line of the journal.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// When.
+    pub(crate) at: Instant,
+    /// In which session.
+    pub(crate) session: SessionId,
+    /// What.
+    pub(crate) what: What,
+}
+
+/// A handler's turn: the request, the response to fill in, and all that a handler may do.
+pub(crate) struct Turn<'a> {
+    /// What time it is.
+    pub(crate) now: Instant,
+    /// The engine, for everything that has no shorthand here.
+    pub(crate) engine: &'a mut Engine,
+    /// The request and its response. If the response has no code, it comes later or never.
+    pub(crate) exchange: &'a mut Request,
+}
+
+impl Turn<'_> {
+    /// Answers in the response at hand.
+    pub(crate) fn reply(&mut self, code: Code, payload: &[u8]) {
+        self.exchange.response.set_code(code);
+        if !payload.is_empty() {
+            self.exchange.response.set_payload(payload).unwrap();
+        }
+    }
+
+    /// Puts the request aside: it is handed out again after `delay`.
+    pub(crate) fn put_aside(&mut self, delay: Option<Duration>) -> Option<AsyncId> {
+        self.engine.register_async(self.now, self.exchange.session, &self.exchange.request, delay)
+    }
+
+    /// Whether the request was put aside before.
+    pub(crate) fn is_delayed(&self) -> bool {
+        self.exchange.delayed.is_some()
+    }
+
+    /// Answers in a message of its own, at once.
+    pub(crate) fn send_separately(&mut self, kind: Type, code: Code) {
+        let session = self.exchange.session;
+        let mid = self.engine.new_mid(session).unwrap();
+        let mut response = Pdu::new(kind, code, mid, MTU as usize);
+        response.set_token(self.exchange.request.token()).unwrap();
+        self.engine.send(self.now, session, response).unwrap();
+    }
+}
+
+type Handler = Box<dyn FnMut(&mut Turn<'_>)>;
+
+/// An engine with addresses and an application.
+pub(crate) struct Host {
+    /// The engine.
+    pub(crate) engine: Engine,
+    /// The address of its endpoint.
+    pub(crate) address: Address,
+    /// The multicast groups its endpoint belongs to.
+    pub(crate) groups: Vec<Address>,
+    /// What the application saw.
+    pub(crate) journal: Vec<Record>,
+    /// Whether the application accepts a response; it accepts all unless this says otherwise.
+    pub(crate) accepts: fn(&Pdu) -> bool,
+    handlers: HashMap<ResourceId, Handler>,
+    /// The sockets of sessions that this host opened, by their addresses.
+    clients: HashMap<Address, SessionId>,
+}
+
+impl Host {
+    /// The host with this number, whose random numbers come from `seed`.
+    pub(crate) fn new(number: u8, seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        Host {
+            engine: Engine::new(Box::new(move || rng.u32(..))),
+            address: Self::address_of(number, 5683),
+            groups: Vec::new(),
+            journal: Vec::new(),
+            accepts: |_| true,
+            handlers: HashMap::new(),
+            clients: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn address_of(number: u8, port: u16) -> Address {
+        Address::Ip(([10, 0, 0, number], port).into())
+    }
+
+    /// Adds a resource that handles every method. It replaces one with the same path.
+    pub(crate) fn serve(&mut self, path: &str, handler: impl FnMut(&mut Turn<'_>) + 'static) -> ResourceId {
+        self.serve_as(path, Kind::Plain, Flags::default(), handler)
+    }
+
+    /// The same for a resource of any kind.
+    pub(crate) fn serve_as(
+        &mut self,
+        path: &str,
+        kind: Kind,
+        flags: Flags,
+        handler: impl FnMut(&mut Turn<'_>) + 'static,
+    ) -> ResourceId {
+        let resource = Resource::new(path.as_bytes(), kind, flags);
+        (1..=7).for_each(|method| assert!(resource.set_method(Code(method), true)));
+        let (id, _) = self.engine.resources.add(Arc::new(resource), Arc::new(())).unwrap();
+        self.handlers.insert(id, Box::new(handler));
+        id
+    }
+
+    /// Opens a session to an endpoint, from a socket of its own.
+    pub(crate) fn connect(&mut self, now: Instant, remote: &Address) -> SessionId {
+        let number = self.clients.len() as u16 + 1;
+        let local = match &self.address {
+            Address::Ip(endpoint) => Address::Ip((endpoint.ip(), 50_000 + number).into()),
+            Address::Unix(_) => unreachable!("hosts have IP addresses"),
+        };
+        let socket = SocketId(number.into());
+        let path = Path { socket, local: local.clone(), remote: remote.clone(), ifindex: 0 };
+        let id = self.engine.open(now, path).unwrap();
+        self.engine.hold(id);
+        self.clients.insert(local, id);
+        id
+    }
+
+    /// A new request in this session, to be completed and sent.
+    pub(crate) fn new_request(&mut self, id: SessionId, kind: Type, code: Code, path: &str) -> Pdu {
+        let session = self.engine.session_mut(id).unwrap();
+        let (mid, token) = (session.new_mid(), session.new_token());
+        let mut request = Pdu::new(kind, code, mid, session.max_pdu_size());
+        request.set_token(token.as_bytes()).unwrap();
+        for segment in path.split('/') {
+            request.add_option(crate::message::Number::URI_PATH, segment.as_bytes()).unwrap();
+        }
+        request
+    }
+
+    /// Whether a datagram to this address comes here.
+    pub(crate) fn has_address(&self, to: &Address) -> bool {
+        self.address == *to || self.clients.contains_key(to) || self.groups.contains(to)
+    }
+
+    /// A datagram arrives.
+    pub(crate) fn receive(&mut self, now: Instant, from: &Address, to: &Address, bytes: &[u8]) {
+        let datagram = Datagram { bytes, multicast: self.groups.contains(to) };
+        match self.clients.get(to) {
+            Some(id) => self.engine.handle_datagram(now, *id, datagram),
+            None => {
+                let (local, remote) = (self.address.clone(), from.clone());
+                let path = Path { socket: ENDPOINT, local, remote, ifindex: 0 };
+                self.engine.handle_endpoint_datagram(now, &path, MTU, datagram);
+            }
+        }
+    }
+
+    /// Delivers events until there are none, then hands over what is to be sent.
+    pub(crate) fn settle(&mut self, now: Instant, mut send: impl FnMut(&Address, &Address, &[u8])) {
+        loop {
+            while self.engine.poll_freed_async().is_some() {}
+            let Some(event) = self.engine.poll_event() else { break };
+            self.deliver(now, event);
+        }
+        let transmits = self.engine.transmits();
+        transmits.iter().for_each(|t| send(&t.path.local, &t.path.remote, t.bytes));
+        transmits.clear();
+        self.check();
+    }
+
+    /// The same, into a network.
+    pub(crate) fn settle_into(&mut self, now: Instant, network: &mut Network) {
+        self.settle(now, |from, to, bytes| network.send(now, from, to, bytes));
+    }
+
+    /// What holds at any time.
+    pub(crate) fn check(&self) {
+        let mut outstanding = 0;
+        for (_, session) in self.engine.sessions().iter() {
+            let (n, limit) = (session.outstanding.len(), usize::from(session.params().nstart));
+            assert!(n <= limit, "{session}: {n} messages under way, NSTART is {limit}");
+            assert!(n == limit || session.waiting_len() == 0, "{session}: messages wait though one may go");
+            outstanding += n;
+        }
+        assert_eq!(outstanding, self.engine.outstanding_len());
+    }
+
+    fn deliver(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Request(mut exchange) => {
+                let (request, delayed) = (exchange.request.clone(), exchange.delayed.is_some());
+                self.note(now, exchange.session, What::Request { request, delayed });
+                if self.engine.resources.get(exchange.resource).is_none() {
+                    return self.engine.resource_gone(now, exchange);
+                }
+                if let Some(handler) = self.handlers.get_mut(&exchange.resource) {
+                    handler(&mut Turn { now, engine: &mut self.engine, exchange: &mut exchange });
+                }
+                self.engine.respond(now, exchange);
+            }
+            Event::Response { session, sent, received } => {
+                let accepted = (self.accepts)(&received);
+                self.note(now, session, What::Response { sent, received: received.clone() });
+                self.engine.response_done(now, session, received, accepted);
+            }
+            Event::Nack { session, sent, reason, mid } => {
+                self.note(now, session, What::Nack { sent, reason, mid });
+            }
+            Event::Ping { session, received } => self.note(now, session, What::Ping(received.mid())),
+            Event::Notice { session, notice } => self.note(now, session, What::Notice(notice)),
+        }
+    }
+
+    fn note(&mut self, at: Instant, session: SessionId, what: What) {
+        self.journal.push(Record { at, session, what });
+    }
+}

@@ -1,0 +1,9 @@
+//! The message layer as RFC 7252 describes it: each rule played out datagram by datagram, and all
+//! of them together on a network that loses, repeats and reorders.
+//!
+//! In the diagrams the host under test stands on the left and the test on the right; time runs
+//! down, and an X is a datagram that does not arrive.
+
+mod duplicates;
+mod lossy;
+mod reliability;
