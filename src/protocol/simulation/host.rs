@@ -48,6 +48,8 @@ pub(crate) enum What {
     },
     /// A ping.
     Ping(Mid),
+    /// The answer to a keep-alive ping.
+    Pong(Mid),
     /// Something happened to the session.
     Notice(Notice),
 }
@@ -257,6 +259,8 @@ impl Host {
                 self.note(now, session, What::Nack { sent, reason, mid });
             }
             Event::Ping { session, received } => self.note(now, session, What::Ping(received.mid())),
+            Event::Pong { session, received } => self.note(now, session, What::Pong(received.mid())),
+            Event::Ended { session, .. } => self.note(now, session, What::Notice(Notice::Ended)),
             Event::Notice { session, notice } => self.note(now, session, What::Notice(notice)),
         }
     }

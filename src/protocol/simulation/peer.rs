@@ -3,7 +3,7 @@
 use super::{Host, What};
 use crate::address::Address;
 use crate::message::{Code, Mid, Number, Pdu, Type};
-use crate::protocol::event::NackReason;
+use crate::protocol::event::{NackReason, Notice};
 use crate::protocol::session::{Role, SessionId};
 use crate::protocol::time::Instant;
 use core::time::Duration;
@@ -155,7 +155,7 @@ impl Peer {
         }
     }
 
-    /// What the application saw since the last call, without notices.
+    /// What the application saw since the last call; see [`Seen::Notice`] for what is left out.
     pub(crate) fn seen(&mut self) -> Vec<Seen> {
         let new = self.host.journal.get(self.read..).unwrap_or_default();
         let seen = new.iter().filter_map(|record| Seen::of(&record.what)).collect();
@@ -193,6 +193,11 @@ pub(crate) enum Seen {
     NackOfUnknown(NackReason, u16),
     /// A ping.
     Ping(u16),
+    /// The answer to a keep-alive ping.
+    Pong(u16),
+    /// Something happened to the session, other than that it began or ended, or that a message was
+    /// sent again.
+    Notice(Notice),
 }
 
 impl Seen {
@@ -208,7 +213,9 @@ impl Seen {
             What::Nack { sent: Some(_), reason, mid } => Seen::Nack(*reason, mid.0),
             What::Nack { sent: None, reason, mid } => Seen::NackOfUnknown(*reason, mid.0),
             What::Ping(mid) => Seen::Ping(mid.0),
-            What::Notice(_) => return None,
+            What::Pong(mid) => Seen::Pong(mid.0),
+            What::Notice(Notice::Opened | Notice::Ended | Notice::Retransmitted) => return None,
+            What::Notice(notice) => Seen::Notice(*notice),
         })
     }
 }

@@ -286,6 +286,24 @@ fn a_session_that_ends_takes_all_its_messages_along() {
     let mut peer = Peer::of_client();
     let asked: Vec<_> = (0..3).map(|_| peer.request(CON, "r")).collect();
     peer.expect(CON, Code::GET, &asked[0].1, asked[0].0);
+    let session = peer.session();
+    peer.host.engine.end(session);
+    peer.settle();
+    assert_eq!(peer.seen(), []);
+    peer.finish();
+}
+
+#[test]
+fn a_session_that_the_application_has_left_sends_what_it_has_to_send_before_it_ends() {
+    let mut peer = Peer::of_client();
+    let asked: Vec<_> = (0..2).map(|_| peer.request(CON, "r")).collect();
+    let session = peer.session();
+    assert!(peer.host.engine.release(peer.now, session).is_none());
+    for (mid, token) in &asked {
+        peer.expect(CON, Code::GET, token, *mid);
+        peer.send(ACK, Code::EMPTY, b"", *mid).go();
+    }
+    assert!(peer.host.engine.sessions().is_empty());
     peer.finish();
 }
 
