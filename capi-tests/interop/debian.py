@@ -254,7 +254,8 @@ def run_scenario(scenario, programs, client_side, server_side):
     results = {}
     with processes.server(argv, server_side.environment(), (host, port)) as server:
         for call in scenario.calls:
-            results[call.name] = run_call(call, programs, client_side, uri)
+            up = server.came_up
+            results[call.name] = run_call(call, programs, client_side, uri) if up else "the server did not come up"
         alive = server.is_running()
         code, out, err = server.stop()
     log = masked(out + err)

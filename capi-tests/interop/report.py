@@ -14,7 +14,8 @@ class Report:
     def _line(self, word, name, detail):
         print(f"{word:<5} {name}", flush=True)
         for line in (detail or "").splitlines():
-            print(f"        {line}", flush=True)
+            # A payload may hold anything; a log that stays text can be searched.
+            print("        " + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line), flush=True)
 
     def ok(self, name):
         with self._lock:
