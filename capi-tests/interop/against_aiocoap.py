@@ -113,12 +113,12 @@ def as_server(report, python, program, side):
 
 def suite(report, ours, without, only=None, reference=None):
     """Both directions, over IPv4 and IPv6."""
-    del without, only, reference
+    del only, reference
     python = virtual_environment()
     if python is None:
         report.skip("aiocoap", f"aiocoap {VERSION} cannot be installed into a virtual environment here")
         return
-    built = programs.server_and_client(report, "aiocoap", ours)
+    built = programs.server_and_client(report, "aiocoap", ours, without)
     if built is None:
         return
     server, client = built

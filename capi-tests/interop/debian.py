@@ -15,7 +15,7 @@ import tempfile
 import processes
 import sides
 
-CALL_LIMIT = 25.0  # seconds that one client command may take at most
+CALL_LIMIT = 15.0  # seconds that one client command may take at most
 
 
 @dataclasses.dataclass
@@ -30,8 +30,8 @@ class Call:
     """A pattern whose matches differ from run to run."""
     newer: bool = False
     """4.3.1 answers in another way than 4.3.5: compare only where 4.3.5 is the reference."""
-    mend: str | None = None
-    """What our library must answer as the client where the reference does not keep what its manual page promises."""
+    mend: tuple | None = None
+    """("client" or "server", answer): what must come where ours has that part, since the reference does not do as promised."""
 
 
 @dataclasses.dataclass
@@ -79,7 +79,6 @@ SCENARIOS = [
         Call("DELETE where no handler is", "-m delete {u}/"),
         Call("an unknown method name is GET's error", "-m foo {u}/"),
         Call("-U leaves Uri-Host and Uri-Port out", "-U {u}/dyn"),
-        Call("/example_data", "{u}/example_data"),
     ]),
     Scenario("limits of dynamic resources", "-d 2 -e", [
         Call("PUT echoes with -e", "-m put -e one {u}/one"),
@@ -105,7 +104,10 @@ SCENARIOS = [
         Call("href=/time", "{u}/.well-known/core?href=/time"),
         Call("href=/t*", "{u}/.well-known/core?href=/t*"),
         Call("ct=0", "{u}/.well-known/core?ct=0"),
-        Call("title with a space", "{u}/.well-known/core?title=Internal%20Clock"),
+        # RFC 6690 section 4.1: the whole value matches; the reference finds no value that has a space.
+        Call("title with a space", "{u}/.well-known/core?title=Internal%20Clock", mend=(
+            "server", "exit 0\n--- stdout\n"
+            '</time>;if="clock";rt="ticks";title="Internal Clock";ct=0;obs\n\n--- stderr\n')),
         Call("a filter without a value", "{u}/.well-known/core?obs"),
         Call("rt= with nothing", "{u}/.well-known/core?rt="),
         Call("an unknown attribute", "{u}/.well-known/core?foo=bar"),
@@ -171,7 +173,7 @@ SCENARIOS = [
         Call("the first request is lost", "-l 1 {u}/x"),
         Call("the first two requests are lost", "-l 1-2 -B 20 {u}/x"),
         # 4.3.5 loses nothing at 100%; 4.3.1 and the manual pages of both say that it loses all.
-        Call("every request is lost", "-l 100% -B 3 {u}/x", mend="exit 0\n--- stdout\n\n--- stderr\n"),
+        Call("every request is lost", "-l 100% -B 3 {u}/x", mend=("client", "exit 0\n--- stdout\n\n--- stderr\n")),
         Call("no request is lost", "-l 0% {u}/x"),
     ]),
     Scenario("packet loss at the server", "-l 1,3 -d 4", [
@@ -199,6 +201,7 @@ SCENARIOS = [
         Call("not observable", "-s 1 {u}/"),
     ], needs="observe"),
     Scenario("blocks", "-d 4", [
+        Call("/example_data has 1,500 bytes", "{u}/example_data"),
         Call("GET with -b 64", "-b 64 {u}/"),
         Call("GET /example_data with -b 16", "-b 16 {u}/example_data"),
         Call("GET from block 1", "-b 1,64 {u}/example_data"),
@@ -286,6 +289,13 @@ def difference(expected, found):
     return "\n".join(lines)
 
 
+def expected_of(pair, text, mend):
+    """The reference's answer, or our own where it is mended in the part that ours plays."""
+    part, answer = mend or (None, None)
+    client, server = pair.split("/")
+    return answer if {"client": client, "server": server}.get(part) == "ours" else text
+
+
 def suite(report, ours, without, only=None, jobs=12, reference=None):
     """Run every scenario in every combination of sides."""
     versions = [reference] if reference else ["4.3.5", "4.3.1"]
@@ -295,6 +305,8 @@ def suite(report, ours, without, only=None, jobs=12, reference=None):
         report.skip("debian", "the package libcoap3-bin 4.3.1 is neither here nor fetchable with apt-get download")
         return
     version, tree = trees[0]
+    if "block" in without:
+        MASKS.append((re.compile(r"\{[0-9a-f]*\}"), "{TOKEN}"))  # block-wise clients put a token of their own on the wire
     programs = programs_tree / "usr/bin"
     ref = sides.side_of(tree, "ref")
     pairs = [("ref/ref", ref, ref), ("ours/ours", ours, ours), ("ours/ref", ours, ref), ("ref/ours", ref, ours)]
@@ -324,7 +336,5 @@ def suite(report, ours, without, only=None, jobs=12, reference=None):
                     name = f"debian {pair} {scenario.name}: {case}"
                     if case in newer:
                         report.skip(name, NEWER)
-                    elif case not in mended:
-                        report.check(name, difference(text, found[case]))
-                    elif pair.startswith("ours"):
-                        report.check(name, difference(mended[case], found[case]))
+                    else:
+                        report.check(name, difference(expected_of(pair, text, mended.get(case)), found[case]))

@@ -125,7 +125,7 @@ def suite(report, ours, without, only=None, reference=None):
     """The corpus on a live server, a hostile server for our client, and the limits."""
     del reference
     on_reference = ours.is_reference
-    built = programs.server_and_client(report, "hostile", ours)
+    built = programs.server_and_client(report, "hostile", ours, without)
     if built is None:
         return
     server, client = built

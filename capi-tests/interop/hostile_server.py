@@ -53,6 +53,12 @@ class Fake:
     def send(self, data):
         self.socket.sendto(data, self.client)
 
+    def answer_until_heard(self, request):
+        """The right answer, again for each retransmission: a flood may have overrun the client's socket buffer."""
+        while request is not None:
+            self.answer(request)
+            request = self.request(within=4.5)
+
     def answer(self, request, payload=b"right", **changed):
         """The right piggybacked response, or one with a part changed."""
         parts = {"kind": wire.ACK, "code": 0x45, "mid": request.mid, "token": request.token, "options": ()} | changed
@@ -82,10 +88,7 @@ def flood_first(fake, request):
         data = rng.randbytes(rng.randrange(1, 64))
         if request.token not in data:  # a guessed token would make it a right answer
             fake.send(data)
-    for _ in range(20):
-        fake.answer(request)
-        if fake.receive(0.2) is None:
-            return
+    fake.answer_until_heard(request)
 
 
 def mutated_answers_first(fake, request):
@@ -99,7 +102,7 @@ def mutated_answers_first(fake, request):
             at = rng.randrange(4 + len(request.token), len(data))
             data[at] = rng.choice((0, 0x0D, 0xD0, 0xE0, 0xF0, 0xFF, rng.randrange(256)))
         fake.send(bytes(data[:rng.randint(4, len(data))]))
-    fake.answer(request)
+    fake.answer_until_heard(request)
 
 
 def wrong_mid_first(fake, request):

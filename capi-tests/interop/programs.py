@@ -19,24 +19,25 @@ def headers(side):
     return sides.ROOT / "include"
 
 
-def build(name, side):
+def build(name, side, without):
     """Compile one C file for a side: (its path, None), or (None, what the compiler said)."""
+    defines = [f"-DWITHOUT_{part.upper()}" for part in sorted(without)]
     OUT.mkdir(parents=True, exist_ok=True)
     program = OUT / name
     # A library made for a newer C library has symbols that this machine's linker cannot resolve, and need not.
     link = [f"-L{side.libdir}", f"-l:{sides.SONAME}", "-Wl,--unresolved-symbols=ignore-in-shared-libs"]
     source = str(HERE / f"{name}.c")
-    done = subprocess.run(["cc", *FLAGS, f"-I{headers(side)}", source, *link, "-o", str(program)],
+    done = subprocess.run(["cc", *FLAGS, *defines, f"-I{headers(side)}", source, *link, "-o", str(program)],
                           capture_output=True, text=True)
     return (program, None) if done.returncode == 0 else (None, done.stderr)
 
 
-def server_and_client(report, suite, side):
+def server_and_client(report, suite, side, without):
     """Both programs, or None when the report says why there are none."""
     if shutil.which("cc") is None:
         report.skip(suite, "no C compiler")
         return None
-    built = {name: build(name, side) for name in ("server", "client")}
+    built = {name: build(name, side, without) for name in ("server", "client")}
     for name, (_, complaint) in built.items():
         if complaint:
             report.fail(f"{suite}: {name}.c compiles", complaint)

@@ -226,8 +226,10 @@ main(int argc, char **argv) {
       coap_context_set_max_idle_sessions(context, value);
     else if (!strcmp(argv[i], "timeout"))
       coap_context_set_session_timeout(context, value);
+#ifndef WITHOUT_BLOCK
     else if (!strcmp(argv[i], "block-mode"))
       coap_context_set_block_mode(context, value);
+#endif
     else if (!strcmp(argv[i], "log"))
       coap_set_log_level((coap_log_t)value);
   }
