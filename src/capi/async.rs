@@ -7,6 +7,7 @@ use super::pdu::{bytes, coap_pdu_t};
 use super::types::*;
 use crate::clock;
 use crate::driver::{AppData, SessionHandle};
+use crate::log;
 use crate::protocol::asynchronous::AsyncId;
 use core::ffi::c_void;
 use core::time::Duration;
@@ -50,6 +51,12 @@ pub unsafe extern "C" fn coap_register_async(
         context.with(|state| {
             let now = clock::now();
             let id = state.engine.register_async(now, session.id(), &request.inner, delay_of(delay))?;
+            if delay != 0
+                && let Some(of) = state.engine.sessions().get(session.id())
+            {
+                let (secs, ms) = (delay / 1000, delay % 1000);
+                log!(DEBUG, "   {of}: Async request delayed for {secs}.{ms:03} secs");
+            }
             let entry = coap_async_t { session: Arc::clone(&session), id, app_data: AppData::default() };
             let mut asyncs = program.asyncs.lock();
             let entry = asyncs.entry(id).or_insert_with(|| Box::new(entry));

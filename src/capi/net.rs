@@ -344,7 +344,7 @@ pub unsafe extern "C" fn coap_context_set_max_token_size(
         return;
     }
     // SAFETY: as the caller promises.
-    unsafe { change_settings(context, |_, state| state.engine.set_max_token(max_token_size as u32)) }
+    unsafe { change_settings(context, |_, state| state.engine.config.max_token = max_token_size as u32) }
 }
 
 /// Makes a critical option known: requests with it reach the handlers, which look at it.

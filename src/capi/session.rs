@@ -13,20 +13,35 @@ use crate::protocol::event::NackReason;
 use crate::protocol::session::{Role, Session, State, Transport};
 use core::cell::RefCell;
 use core::ffi::{c_char, c_int, c_uint, c_void};
+use parking_lot::Mutex;
 use std::ffi::CString;
 use std::sync::OnceLock;
 
 /// What C is shown of a session by pointer: good for as long as the session.
 #[derive(Default)]
 pub(super) struct Shown {
-    addresses: OnceLock<Addresses>,
+    local: ShownAddress,
+    remote: ShownAddress,
     /// What it was opened with, where that was a pre-shared key.
     pub(super) client_psk: OnceLock<ClientPsk>,
 }
 
-struct Addresses {
-    local: coap_address_t,
-    remote: coap_address_t,
+/// An address at a place that C may look at. It is brought up to date when C asks for it: a peer
+/// may write to another address of this host.
+#[derive(Default)]
+struct ShownAddress(Mutex<Option<coap_address_t>>);
+
+impl ShownAddress {
+    /// Where it stands; `None` if it was never known.
+    fn show(&self, current: Option<Address>) -> Option<*const coap_address_t> {
+        let mut shown = self.0.lock();
+        if let Some(current) = current
+            && shown.as_ref().and_then(from_c).is_none_or(|before| before != current)
+        {
+            *shown = Some(to_c(&current));
+        }
+        shown.as_ref().map(core::ptr::from_ref)
+    }
 }
 
 /// What C is shown of this session.
@@ -34,14 +49,12 @@ pub(super) fn shown(session: &coap_session_t) -> Option<&Shown> {
     session.extension(Shown::default)
 }
 
-/// The addresses of a session.
-fn addresses(session: &coap_session_t) -> Option<&Addresses> {
-    let shown = shown(session)?;
-    if let Some(addresses) = shown.addresses.get() {
-        return Some(addresses);
-    }
-    let (local, remote) = session.read(|s| (to_c(&s.path.local), to_c(&s.path.remote)))?;
-    Some(shown.addresses.get_or_init(|| Addresses { local, remote }))
+fn local_of(session: &coap_session_t) -> Option<*const coap_address_t> {
+    shown(session)?.local.show(session.read(|s| s.path.local.clone()))
+}
+
+fn remote_of(session: &coap_session_t) -> Option<*const coap_address_t> {
+    shown(session)?.remote.show(session.read(|s| s.path.remote.clone()))
 }
 
 thread_local! {
@@ -129,7 +142,7 @@ pub unsafe extern "C" fn coap_endpoint_set_default_mtu(endpoint: *mut coap_endpo
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_endpoint_str(endpoint: *const coap_endpoint_t) -> *const c_char {
     // SAFETY: NULL or live, as the caller promises.
-    ffi(|| lend_text(format!("{} {}", unsafe { endpoint.as_ref() }?.local, Transport::Udp)))
+    ffi(|| lend_text(format!("{} UDP", unsafe { endpoint.as_ref() }?.local)))
 }
 
 /// Opens a session to `server`, from `local_if` or, if that is NULL, from where the system says.
@@ -213,14 +226,14 @@ pub unsafe extern "C" fn coap_session_release(session: *mut coap_session_t) {
 pub unsafe extern "C" fn coap_session_disconnected(session: *mut coap_session_t, reason: coap_nack_reason_t) {
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
-        let session = unsafe { session.as_ref() }?;
+        let session = unsafe { share(session) }?;
         let reason = match reason {
             COAP_NACK_TOO_MANY_RETRIES => NackReason::TooManyRetries,
             COAP_NACK_RST => NackReason::Reset,
             COAP_NACK_ICMP_ISSUE => NackReason::Unreachable,
             _ => NackReason::NotDeliverable,
         };
-        session.context().disconnect(session.id(), reason);
+        session.context().disconnect(&session, reason);
         Some(())
     });
 }
@@ -257,7 +270,7 @@ pub unsafe extern "C" fn coap_session_get_addr_local(
     session: *const coap_session_t,
 ) -> *const coap_address_t {
     // SAFETY: NULL or live, as the caller promises.
-    ffi(|| Some(&raw const addresses(unsafe { session.as_ref() }?)?.local))
+    ffi(|| local_of(unsafe { session.as_ref() }?))
 }
 
 /// The address of the peer. It lives as long as the session.
@@ -269,7 +282,7 @@ pub unsafe extern "C" fn coap_session_get_addr_remote(
     session: *const coap_session_t,
 ) -> *const coap_address_t {
     // SAFETY: NULL or live, as the caller promises.
-    ffi(|| Some(&raw const addresses(unsafe { session.as_ref() }?)?.remote))
+    ffi(|| remote_of(unsafe { session.as_ref() }?))
 }
 
 /// The group that a session of this side sends to; NULL if it sends to one peer.
@@ -284,7 +297,7 @@ pub unsafe extern "C" fn coap_session_get_addr_mcast(
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { session.as_ref() }?;
         session.read(|s| s.role == Role::Client && s.path.remote.is_multicast())?.then_some(())?;
-        Some(&raw const addresses(session)?.remote)
+        remote_of(session)
     })
 }
 
@@ -342,7 +355,9 @@ pub unsafe extern "C" fn coap_session_get_type(session: *const coap_session_t) -
 pub unsafe extern "C" fn coap_session_get_state(session: *const coap_session_t) -> coap_session_state_t {
     let state = |s: &Session| match (s.state, s.transport) {
         // A transport without connections has none to lose.
-        (State::Established, _) | (State::Closed, Transport::Udp) => COAP_SESSION_STATE_ESTABLISHED,
+        (State::Established, _) | (State::Closed | State::Ended, Transport::Udp) => {
+            COAP_SESSION_STATE_ESTABLISHED
+        }
     };
     // SAFETY: as the caller promises.
     unsafe { read(session, COAP_SESSION_STATE_NONE, state) }

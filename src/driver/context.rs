@@ -43,6 +43,11 @@ impl State {
         }
     }
 
+    /// The timer in the descriptor has run out by now if it was set to that.
+    pub(super) fn disarm(&mut self, now: Instant) {
+        self.armed.take_if(|at| *at <= now);
+    }
+
     /// The handle of a session.
     pub fn session(&self, id: SessionId) -> Option<&Arc<SessionHandle>> {
         self.sessions.get(id)
@@ -66,7 +71,7 @@ pub struct Context {
 impl Context {
     /// A context without sockets.
     pub fn new(application: Box<dyn Application>) -> io::Result<Arc<Self>> {
-        let engine = Engine::new(Box::new(|| u32::from_ne_bytes(crate::random::bytes())));
+        let engine = Engine::new(Box::new(|| u64::from_ne_bytes(crate::random::bytes())));
         Ok(Arc::new(Context {
             state: Mutex::new(State {
                 engine,
@@ -111,7 +116,9 @@ impl Context {
             state.waiting = None;
             self.poller.wake();
         }
-        if state.watched && state.armed != next {
+        // Waking too early does no harm, and setting the timer costs a system call: under traffic
+        // the next deadline moves away all the time.
+        if state.watched && next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
             state.armed = next;
             let after = next.map(|at| at - crate::clock::now());
             if let Err(e) = self.poller.arm(after) {
@@ -285,8 +292,16 @@ impl Context {
         self.with(|state| state.engine.send(crate::clock::now(), session, pdu))
     }
 
-    /// Gives a session up: what waits in it is not delivered.
-    pub fn disconnect(&self, session: SessionId, reason: NackReason) {
-        self.with(|state| state.engine.disconnect(session, reason));
+    /// Gives a session up: what waits in it is not delivered, which the application hears at once.
+    pub fn disconnect(&self, session: &Arc<SessionHandle>, reason: NackReason) {
+        let _turn = self.delivery.lock();
+        let dropped = self.with(|state| state.engine.disconnect(session.id));
+        if dropped.is_empty() {
+            self.application.nack(session, None, reason, Mid(0));
+        }
+        for sent in dropped {
+            let mid = sent.mid();
+            self.application.nack(session, Some(sent), reason, mid);
+        }
     }
 }

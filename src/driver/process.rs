@@ -63,6 +63,7 @@ impl Context {
         let mut state = self.state.lock();
         let now = crate::clock::now();
         state.engine.handle_timeout(now);
+        state.disarm(now);
         while let Some(entry) = state.cache.expire(now) {
             MutexGuard::unlocked(&mut state, || drop(entry));
         }
@@ -138,7 +139,7 @@ impl Context {
             for received in batch.iter() {
                 let multicast = received.local != received.reply_from;
                 let datagram = Datagram { bytes: received.data, multicast };
-                match purpose {
+                let session = match purpose {
                     Use::Endpoint { mtu } => {
                         let path = Path {
                             socket: id,
@@ -146,9 +147,14 @@ impl Context {
                             remote: received.remote.clone(),
                             ifindex: received.ifindex,
                         };
-                        state.engine.handle_endpoint_datagram(now, &path, mtu, datagram);
+                        let session = state.engine.handle_arrival(now, &path, mtu, datagram);
+                        self.deliver(&mut state);
+                        session
                     }
-                    Use::Client(session) => state.engine.handle_datagram(now, session, datagram),
+                    Use::Client(session) => Some(session),
+                };
+                if let Some(session) = session {
+                    state.engine.handle_datagram(now, session, datagram);
                 }
                 self.deliver(&mut state);
             }
@@ -163,7 +169,7 @@ impl Context {
         match purpose {
             Use::Client(session) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 if let Some(s) = state.engine.sessions().get(session) {
-                    crate::log!(WARN, "** {s}: coap_socket_recv: ICMP: {error}");
+                    crate::log!(WARN, "** {s}: coap_socket_recv: ICMP: Connection refused");
                 }
                 state.engine.handle_unreachable(session);
             }

@@ -11,7 +11,10 @@ pub fn fill(response: &mut Pdu, request: &Pdu, code: Code, mut echo: impl FnMut(
         // A second one of what may stand there once is left out, as is what has no room.
         let _ = response.compose_option(opt.number, opt.value);
     }
-    if let Some(text) = code.phrase() {
+    // RFC 8768 §3: the payload of a 5.08 names hosts.
+    if code != Code::HOP_LIMIT_REACHED
+        && let Some(text) = code.phrase()
+    {
         // Without room for the text, the code has to do.
         let _ = response.set_payload(text.to_bytes());
     }

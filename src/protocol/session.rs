@@ -67,8 +67,10 @@ pub enum Role {
 /// How far the session is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
-    /// Nothing can be sent.
+    /// Nothing can be sent until the peer speaks again.
     Closed,
+    /// It is over.
+    Ended,
     /// Messages flow.
     Established,
 }
@@ -313,11 +315,24 @@ impl Sessions {
         self.slab.get_mut(id.index()).filter(|s| s.generation == id.generation)
     }
 
-    /// Ends a session and hands it back.
-    pub fn remove(&mut self, id: SessionId) -> Option<Session> {
-        self.get(id)?;
+    /// Ends a session: nothing more can be sent, and its peer does not find it any more. It can be
+    /// looked at until it is removed. `false` if it has ended before.
+    pub fn end(&mut self, id: SessionId) -> bool {
+        if self.get(id).is_none_or(|s| s.state == State::Ended) {
+            return false;
+        }
         self.forget_ends(id);
         self.unlink(id.index);
+        if let Some(session) = self.get_mut(id) {
+            session.state = State::Ended;
+        }
+        true
+    }
+
+    /// Removes a session and hands it back.
+    pub fn remove(&mut self, id: SessionId) -> Option<Session> {
+        self.end(id);
+        self.get(id)?;
         self.slab.try_remove(id.index())
     }
 
@@ -342,7 +357,11 @@ impl Sessions {
     pub fn touch(&mut self, id: SessionId, now: Instant) {
         if let Some(session) = self.get_mut(id) {
             session.last_used = now;
-            if session.role == Role::Server && session.holds == 0 && self.newest != id.index {
+            if session.role == Role::Server
+                && session.holds == 0
+                && session.state != State::Ended
+                && self.newest != id.index
+            {
                 self.unlink(id.index);
                 self.link_newest(id.index);
             }
@@ -379,11 +398,6 @@ impl Sessions {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.slab.is_empty()
-    }
-
-    /// Changes all of them.
-    pub fn for_each(&mut self, mut change: impl FnMut(&mut Session)) {
-        self.slab.iter_mut().for_each(|(_, session)| change(session));
     }
 
     /// All of them, in no order.

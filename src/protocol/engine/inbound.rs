@@ -25,8 +25,16 @@ pub struct Datagram<'a> {
 }
 
 impl Engine {
-    /// A datagram came to an endpoint, whose sessions have messages of up to `mtu` bytes.
-    pub fn handle_endpoint_datagram(&mut self, now: Instant, path: &Path, mtu: u32, datagram: Datagram<'_>) {
+    /// A datagram came to an endpoint, whose sessions have messages of up to `mtu` bytes. Gives the
+    /// session it is for, to be handed to [`Engine::handle_datagram`] when the application has
+    /// heard of the session, should it be new.
+    pub fn handle_arrival(
+        &mut self,
+        now: Instant,
+        path: &Path,
+        mtu: u32,
+        datagram: Datagram<'_>,
+    ) -> Option<SessionId> {
         // A peer that does not speak CoAP gets no session (RFC 7252 §3: unknown versions are
         // silently ignored).
         if datagram.bytes.len() < 4 || datagram.bytes.first().is_some_and(|b| b >> 6 != 1) {
@@ -36,17 +44,15 @@ impl Engine {
                 path.remote,
                 datagram.bytes.len()
             );
-            return;
+            return None;
         }
-        if let Some(id) = self.accept(now, path, mtu) {
-            self.handle_datagram(now, id, datagram);
-        }
+        self.accept(now, path, mtu)
     }
 
     /// A datagram came for a session.
     pub fn handle_datagram(&mut self, now: Instant, id: SessionId, datagram: Datagram<'_>) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        if session.role == Role::Server {
+        if session.role == Role::Server && session.state == State::Closed {
             // A peer that still speaks is not gone.
             session.state = State::Established;
         }

@@ -87,7 +87,7 @@ struct Outstanding {
 }
 
 /// A source of random numbers.
-pub type Random = Box<dyn FnMut() -> u32 + Send>;
+pub type Random = Box<dyn FnMut() -> u64 + Send>;
 
 /// What the application keeps with a resource: its handlers.
 pub type Handle = Arc<dyn Any + Send + Sync>;
@@ -106,6 +106,8 @@ pub struct Engine {
     keepalive: KeepAlive,
     /// Sessions that the application has left and that may have done what they had to.
     left: Vec<SessionId>,
+    /// The session whose end was told last.
+    ended: Option<SessionId>,
     deadlines: Deadlines<Timer>,
     events: VecDeque<Event>,
     transmits: Transmits,
@@ -133,6 +135,7 @@ impl Engine {
             freed_asyncs: Vec::new(),
             keepalive: KeepAlive::default(),
             left: Vec::new(),
+            ended: None,
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
             transmits: Transmits::default(),
@@ -151,13 +154,21 @@ impl Engine {
         self.sessions.get_mut(id)
     }
 
-    /// The next event to deliver.
+    /// The next event to deliver. A session whose end it tells of can be looked at until the next
+    /// call.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
+        if let Some(id) = self.ended.take() {
+            self.sessions.remove(id);
+        }
         if self.events.is_empty() {
             self.end_left();
         }
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if let Some(Event::Ended { session, .. }) = &event {
+            self.ended = Some(*session);
+        }
+        event
     }
 
     /// Whether an event waits to be delivered.
@@ -206,12 +217,6 @@ impl Engine {
     /// Whether nothing that was sent waits to be acknowledged or for its turn.
     pub fn is_settled(&self) -> bool {
         self.outstanding.is_empty() && self.transmits.is_empty()
-    }
-
-    /// Sets the longest token accepted, in bytes, also in sessions that exist.
-    pub fn set_max_token(&mut self, max: u32) {
-        self.config.max_token = max;
-        self.sessions.for_each(|session| session.max_token = max);
     }
 
     /// How many confirmable messages wait for their acknowledgement.

@@ -76,7 +76,7 @@ impl Engine {
             self.recycle(pdu);
             return;
         }
-        let random = (self.random)();
+        let random = (self.random)() as u32;
         let Some(session) = self.sessions.get_mut(id) else { return };
         let timeout = session.params().initial_timeout(random);
         let mid = pdu.mid();

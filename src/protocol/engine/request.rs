@@ -103,11 +103,13 @@ impl Engine {
             Some(1) => return Target::Answer(Code::HOP_LIMIT_REACHED),
             _ => {}
         }
-        let Target::Resource(id) = target else { return target };
-        let plain = self.resources.get(id).is_some_and(|e| *e.resource.kind() == Kind::Plain);
         // RFC 7252 §5.10.8.2: a resource that is there does not match If-None-Match.
-        if plain && request.option(Number::IF_NONE_MATCH).is_some() {
+        if request.option(Number::IF_NONE_MATCH).is_some() && self.resources.has_plain(request) {
             return Target::Answer(Code::PRECONDITION_FAILED);
+        }
+        let Target::Resource(id) = target else { return target };
+        if self.resources.get(id).is_some_and(|e| e.resource.has(Flags::OSCORE_ONLY)) {
+            return Target::Answer(Code::UNAUTHORIZED);
         }
         // RFC 8132 §2.3.1: the format of a FETCH body cannot be guessed.
         if request.code() == Code::FETCH && request.option(Number::CONTENT_FORMAT).is_none() {
@@ -151,7 +153,7 @@ impl Engine {
         let (kind, mid) = match (request.kind(), later) {
             (Type::Confirmable, false) => (Type::Acknowledgement, request.mid()),
             (Type::Confirmable, true) => (Type::Confirmable, session.new_mid()),
-            // A new ID would do as well; this one tells the peer's programs more.
+            // Any ID would do; this one is what libcoap's peers are used to.
             _ => (Type::NonConfirmable, request.mid()),
         };
         let mut response = self.blank(kind, Code::EMPTY, mid, max_size);

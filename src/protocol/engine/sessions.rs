@@ -45,7 +45,7 @@ impl Engine {
     }
 
     fn new_session(&mut self, now: Instant, path: Path, role: Role) -> Session {
-        let seed = u64::from((self.random)()) << 32 | u64::from((self.random)());
+        let seed = (self.random)();
         Session::new(path, role, self.config.mtu, self.config.max_token, now, seed)
     }
 
@@ -92,28 +92,30 @@ impl Engine {
     pub fn release(&mut self, now: Instant, id: SessionId) -> Option<Session> {
         self.sessions.release(id, now);
         self.sessions.get(id).filter(|s| s.is_left() && s.is_idle())?;
-        self.take_out(id)
+        self.silence(id);
+        self.sessions.remove(id)
     }
 
     /// Ends a session: what waits in it is dropped, and [`Event::Ended`] is its last event.
     pub fn end(&mut self, id: SessionId) {
-        if let Some(session) = self.take_out(id) {
+        self.silence(id);
+        if self.sessions.end(id)
+            && let Some(session) = self.sessions.get(id)
+        {
             let (role, socket) = (session.role, session.path.socket);
             self.events.push_back(Event::Ended { session: id, role, socket });
         }
     }
 
-    fn take_out(&mut self, id: SessionId) -> Option<Session> {
+    /// Drops all that waits in a session.
+    fn silence(&mut self, id: SessionId) {
         self.drop_messages(id);
-        if self.sessions.get(id)?.asyncs > 0 {
+        if self.sessions.get(id).is_some_and(|s| s.asyncs > 0) {
             for waiting in self.asyncs.of_session(id) {
                 self.free_async(waiting);
             }
         }
         self.stop_watching(id);
-        let session = self.sessions.remove(id)?;
-        crate::log!(DEBUG, "***{session}: closed");
-        Some(session)
     }
 
     /// Ends one of the sessions that the application has left and that have done what they had
@@ -148,17 +150,14 @@ impl Engine {
         self.events.push_back(Event::Nack { session, sent: Some(sent), reason, mid });
     }
 
-    /// The session is of no use any more: what waits in it is not delivered, for this reason, and
-    /// nothing more can be sent. A peer that opened it can revive it by sending.
-    pub fn disconnect(&mut self, id: SessionId, reason: NackReason) {
-        let dropped = self.drop_messages(id);
-        if dropped.is_empty() {
-            self.events.push_back(Event::Nack { session: id, sent: None, reason, mid: Mid(0) });
-        }
-        dropped.into_iter().for_each(|pdu| self.nack(id, pdu, reason));
-        if let Some(session) = self.sessions.get_mut(id) {
+    /// The session is of no use any more: what waits in it is dropped, and nothing more can be
+    /// sent. A peer that opened it can revive it by sending.
+    /// Hands the dropped messages back.
+    pub fn disconnect(&mut self, id: SessionId) -> Vec<Pdu> {
+        if let Some(session) = self.sessions.get_mut(id).filter(|s| s.state == State::Established) {
             session.state = State::Closed;
         }
+        self.drop_messages(id)
     }
 
     /// The network says that nobody listens at the other end. Messages stay where they are, since

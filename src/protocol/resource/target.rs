@@ -32,6 +32,11 @@ impl<H> Table<H> {
         }
     }
 
+    /// Whether the request's own path is that of a plain resource.
+    pub fn has_plain(&self, request: &Pdu) -> bool {
+        self.find(&request.path_of_options()).is_some()
+    }
+
     fn local_target(&self, path: &[u8], method: Code) -> Target {
         if let Some((id, entry)) = self.find(path).and_then(|id| Some((id, self.get(id)?))) {
             return match entry.resource.handles(method) {
@@ -63,7 +68,13 @@ impl<H> Table<H> {
             return ProxyRequest::Local;
         }
         let Some((id, entry)) = self.proxy() else {
-            return ProxyRequest::Refused(Code::PROXYING_NOT_SUPPORTED);
+            // Without a host there is no URI to be made of the options (RFC 7252 §6.5).
+            let complete = uri.is_some() || request.option(Number::URI_HOST).is_some();
+            return ProxyRequest::Refused(if complete {
+                Code::PROXYING_NOT_SUPPORTED
+            } else {
+                Code::BAD_OPTION
+            });
         };
         let Kind::ProxyUri { hosts } = entry.resource.kind() else { return ProxyRequest::Local };
         let is_here = |host: &[u8]| hosts.iter().any(|h| **h == *host);
