@@ -156,8 +156,11 @@ proxy_uri(void) {
   ask(&peer, context, "GET Proxy-Uri of another scheme", "51 01 0409 aa d8 16 687474703a2f2f78", MASK_OWN);
   ask(&peer, context, "GET Proxy-Uri that is none", "51 01 040a aa d3 16 3a3a3a", MASK_OWN);
   show("-- CON: acknowledged first, answered later, and acknowledged in turn");
-  ask(&peer, context, "GET Proxy-Uri elsewhere", "41 01 040b aa d8 16 636f61703a2f2f78", MASK_OWN);
-  peer_send_hex(&peer, "60 00 040b");
+  datagram_t separate;
+  peer_send_hex(&peer, "41 01 040b aa d8 16 636f61703a2f2f78");
+  NEED(peer_expect(&peer, context, "GET Proxy-Uri elsewhere", MASK_MID, 500, &separate));
+  NEED(peer_expect(&peer, context, "GET Proxy-Uri elsewhere", MASK_MID, 500, &separate));
+  peer_send_mid(&peer, "60 00 ????", mid_of(&separate));
   RUN_UNTIL(context, coap_can_exit(context), 1000);
   SHOW(coap_can_exit(context));
   peer_close(&peer);

@@ -61,7 +61,7 @@ mod tests {
         let mut session = || {
             let address = Address::Ip(([127, 0, 0, 1], 5683).into());
             let path = Path { socket: SocketId(0), local: address.clone(), remote: address, ifindex: 0 };
-            let session = Session::new(path, Role::Server, 1152, 8, Instant(0), 0);
+            let session = Session::new(path, Role::Server, 1152, false, Instant(0), 0);
             let id = sessions.insert(session).unwrap();
             sessions.remove(id);
             id

@@ -90,14 +90,15 @@ pub struct Path {
 
 impl Hash for Path {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        // A session is with a peer, whichever of this host's addresses the peer writes to.
-        (self.socket, &self.remote).hash(state);
+        // The interface does not tell sessions apart. The local address does: for the peer, each of
+        // this host's addresses is an endpoint of its own, with message IDs of its own.
+        (self.socket, &self.local, &self.remote).hash(state);
     }
 }
 
 impl Path {
     fn same_ends(&self, other: &Path) -> bool {
-        self.socket == other.socket && self.remote == other.remote
+        self.socket == other.socket && self.remote == other.remote && self.local == other.local
     }
 }
 
@@ -116,8 +117,8 @@ pub struct Session {
     pub state: State,
     /// The most bytes of one message, header included.
     pub mtu: u32,
-    /// The longest token accepted, in bytes.
-    pub max_token: u32,
+    /// Tokens of more than 8 bytes (RFC 8974) were allowed when it was opened.
+    pub extended_tokens: bool,
     /// When a message last went in or out.
     pub last_used: Instant,
     /// Confirmable messages sent and not yet answered (RFC 7252 §4.7 limits them to NSTART).
@@ -142,14 +143,14 @@ pub struct Session {
 
 impl Session {
     /// A session in use from `now` on; `seed` makes its message IDs and tokens hard to guess.
-    pub fn new(path: Path, role: Role, mtu: u32, max_token: u32, now: Instant, seed: u64) -> Self {
+    pub fn new(path: Path, role: Role, mtu: u32, extended_tokens: bool, now: Instant, seed: u64) -> Self {
         Session {
             path,
             role,
             transport: Transport::Udp,
             state: State::Established,
             mtu,
-            max_token,
+            extended_tokens,
             last_used: now,
             outstanding: SmallVec::new(),
             exchanges: Exchanges::default(),
@@ -203,6 +204,14 @@ impl Session {
     pub fn max_pdu_size(&self) -> usize {
         // The four bytes of the UDP header (RFC 7252 §3) are part of the datagram.
         (self.mtu as usize).saturating_sub(4)
+    }
+
+    /// The peer speaks, or is spoken to because it did: if it opened the session and that was given
+    /// up, it goes on.
+    pub fn revive(&mut self) {
+        if self.role == Role::Server && self.state == State::Closed {
+            self.state = State::Established;
+        }
     }
 
     /// The messages that wait for NSTART to let them go.
@@ -310,7 +319,7 @@ impl Sessions {
         self.slab.get(id.index()).filter(|s| s.generation == id.generation)
     }
 
-    /// The same, to be changed. Its path must stay: see [`Sessions::move_to`].
+    /// The same, to be changed. Its path must stay as it is.
     pub fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
         self.slab.get_mut(id.index()).filter(|s| s.generation == id.generation)
     }
@@ -365,16 +374,6 @@ impl Sessions {
                 self.unlink(id.index);
                 self.link_newest(id.index);
             }
-        }
-    }
-
-    /// The peer wrote to another address of this host: answers leave from there.
-    pub fn move_to(&mut self, id: SessionId, path: &Path) {
-        if let Some(session) = self.get_mut(id)
-            && session.path.local != path.local
-        {
-            session.path.local = path.local.clone();
-            session.path.ifindex = path.ifindex;
         }
     }
 
@@ -461,7 +460,7 @@ mod tests {
     }
 
     fn session(port: u16) -> Session {
-        Session::new(path(port), Role::Server, 1152, 8, Instant(0), 0)
+        Session::new(path(port), Role::Server, 1152, false, Instant(0), 0)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::message::pdu::{DecodeError, DecodeReason};
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::duplicate::Seen;
 use crate::protocol::event::NackReason;
-use crate::protocol::session::{Path, Role, SessionId, State};
+use crate::protocol::session::{Path, SessionId};
 use crate::protocol::time::Instant;
 use core::time::Duration;
 
@@ -52,11 +52,8 @@ impl Engine {
     /// A datagram came for a session.
     pub fn handle_datagram(&mut self, now: Instant, id: SessionId, datagram: Datagram<'_>) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        if session.role == Role::Server && session.state == State::Closed {
-            // A peer that still speaks is not gone.
-            session.state = State::Established;
-        }
-        let max_token = session.max_token as usize;
+        session.revive();
+        let max_token = self.config.max_token as usize;
         crate::log!(DEBUG, "*  {session}: netif: recv {:4} bytes", datagram.bytes.len());
         self.sessions.touch(id, now);
         let mut pdu = self.blank(Type::Reset, Code::EMPTY, Mid(0), 0);
@@ -99,7 +96,7 @@ impl Engine {
         error: &DecodeError,
         datagram: Datagram<'_>,
     ) -> bool {
-        let extended = self.sessions.get(id).is_some_and(|s| s.max_token as usize > Token::DEFAULT_MAX);
+        let extended = self.sessions.get(id).is_some_and(|s| s.extended_tokens);
         if error.reason != DecodeReason::TokenLength || !extended {
             return false;
         }

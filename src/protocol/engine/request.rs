@@ -153,8 +153,7 @@ impl Engine {
         let (kind, mid) = match (request.kind(), later) {
             (Type::Confirmable, false) => (Type::Acknowledgement, request.mid()),
             (Type::Confirmable, true) => (Type::Confirmable, session.new_mid()),
-            // Any ID would do; this one is what libcoap's peers are used to.
-            _ => (Type::NonConfirmable, request.mid()),
+            _ => (Type::NonConfirmable, session.new_mid()),
         };
         let mut response = self.blank(kind, Code::EMPTY, mid, max_size);
         response.set_token(request.token()).ok()?;
@@ -210,7 +209,7 @@ impl Engine {
     /// Sends a response unless somebody does not want it; a confirmable request is acknowledged
     /// in any case.
     fn answer(&mut self, now: Instant, id: SessionId, request: &Pdu, response: Pdu, multicast: bool) {
-        if matches!(response.code().class(), 1 | 6 | 7) {
+        if !response.code().is_response() {
             crate::log!(WARN, "response with invalid code {} is not sent", response.code());
             return self.recycle(response);
         }
@@ -220,6 +219,9 @@ impl Engine {
                 self.acknowledge(now, id, request);
             }
             return self.recycle(response);
+        }
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.revive();
         }
         if let Err(e) = self.send(now, id, response) {
             crate::log!(WARN, "response is not sent: {e}");

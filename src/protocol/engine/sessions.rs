@@ -1,7 +1,7 @@
 //! Opening, holding, expiring and closing sessions.
 
 use super::{Engine, Event, Notice};
-use crate::message::{Mid, Pdu};
+use crate::message::{Mid, Pdu, Token};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{Path, Role, Session, SessionId, State};
 use crate::protocol::time::Instant;
@@ -33,7 +33,6 @@ impl Engine {
     /// The session for a peer that sent something to an endpoint: the one there is, or a new one.
     pub(super) fn accept(&mut self, now: Instant, path: &Path, mtu: u32) -> Option<SessionId> {
         if let Some(id) = self.sessions.find(path) {
-            self.sessions.move_to(id, path);
             return Some(id);
         }
         self.make_room(now);
@@ -46,7 +45,8 @@ impl Engine {
 
     fn new_session(&mut self, now: Instant, path: Path, role: Role) -> Session {
         let seed = (self.random)();
-        Session::new(path, role, self.config.mtu, self.config.max_token, now, seed)
+        let extended = self.config.max_token as usize > Token::DEFAULT_MAX;
+        Session::new(path, role, self.config.mtu, extended, now, seed)
     }
 
     /// Ends the session that was idle for longest if a new one would be one too many. Sessions

@@ -231,7 +231,9 @@ mod tests {
         add(&mut table, "", Kind::ReverseProxy, Flags::default(), &ALL);
         let refused = Target::Answer(Code::PROXYING_NOT_SUPPORTED);
         assert_eq!(ask_proxy(&table, "coap://h/t"), refused);
-        assert_eq!(table.target(&request(Code::GET, &[(Number::PROXY_SCHEME, "coap")])), refused);
+        let scheme = (Number::PROXY_SCHEME, "coap");
+        assert_eq!(table.target(&request(Code::GET, &[(Number::URI_HOST, "h"), scheme])), refused);
+        assert_eq!(table.target(&request(Code::GET, &[scheme])), Target::Answer(Code::BAD_OPTION));
     }
 
     #[test]
