@@ -1,9 +1,12 @@
 /* Endpoints on wildcard addresses, IPv6 and both: which address an answer leaves from, and which sessions
- * there are. Where there is no IPv6 the program says so and checks IPv4 only. */
+ * there are. Where there is no IPv6 the program says so and checks IPv4 only.
+ *
+ * mend pairs: the reference has one server session per remote address, and changes its local address with each
+ *   request. Ours has one per pair of addresses. */
 #include "peer.h"
 
 static coap_context_t *context;
-static int responses;
+static int responses, sessions, quiet;
 
 /* An address as text, without the port. */
 static const char *
@@ -17,7 +20,10 @@ text_of(const coap_address_t *address) {
 
 static int
 on_event(coap_session_t *session, const coap_event_t event) {
-  show("  event %#x: remote %s, local %s", (unsigned int)event, text_of(coap_session_get_addr_remote(session)),
+  if (event == COAP_EVENT_SERVER_SESSION_NEW)
+    sessions++;
+  if (!quiet)
+    show("  event %#x: remote %s, local %s", (unsigned int)event, text_of(coap_session_get_addr_remote(session)),
        text_of(coap_session_get_addr_local(session)));
   return 0;
 }
@@ -126,13 +132,17 @@ ipv4(void) {
   uint16_t port = endpoint_on("0.0.0.0", &endpoint);
   NEED(port);
   print_endpoint(endpoint);
+  quiet = 1;
+  sessions = 0;
   ask_from(fd, "127.0.0.1", port);
   ask_from(fd, "127.0.0.5", port);
   ask_from(fd, "127.0.0.5", port);
   ask_from(fd, "127.0.0.6", port);
+  mend("pairs", "3 sessions", "%d sessions", sessions);
   ask_library("127.0.0.7", port);
   close(fd);
   coap_free_context(context);
+  quiet = 0;
 }
 
 static void
@@ -156,9 +166,12 @@ ipv6(void) {
   print_endpoint(endpoint);
   ask_from(six, "::1", port);
   ask_from(four, "127.0.0.1", port);
+  quiet = 1;
   ask_from(four, "127.0.0.5", port);
+  quiet = 0;
   ask_library("::1", port);
   ask_library("127.0.0.1", port);
+  quiet = 1;
   coap_free_context(context);
   close(four);
   close(six);

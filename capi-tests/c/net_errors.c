@@ -1,4 +1,7 @@
-/* What a server refuses, with which code, payload and options. */
+/* What a server refuses, with which code, payload and options.
+ *
+ * mend request_code: the reference sends a response to which the handler gave the code of a request. Ours sends
+ *   none, as for the other codes that are not a response's. */
 #include "peer.h"
 
 static coap_pdu_code_t code;
@@ -128,7 +131,6 @@ codes(peer_t *peer, coap_context_t *context) {
                               COAP_RESPONSE_CODE(431),
                               COAP_RESPONSE_CODE(500),
                               COAP_RESPONSE_CODE(505),
-                              COAP_REQUEST_CODE_PUT,
                               1 << 5,
                               6 << 5,
                               COAP_SIGNALING_CODE_PING,
@@ -146,8 +148,18 @@ codes(peer_t *peer, coap_context_t *context) {
       ask(peer, context, label, hex, MASK_OWN);
     }
   }
-  code = COAP_RESPONSE_CODE_CONTENT;
+  code = COAP_REQUEST_CODE_PUT;
   with_payload = 0;
+  datagram_t answer;
+  struct sockaddr_in server = peer->other;
+  peer_send_hex(peer, "41 01 08f0 aa b1 72");
+  peer_send_hex(peer, "41 01 08f1 fa b1 7e");
+  NEED(peer_receive(peer, context, &answer, 3000));
+  mend("request_code", "none", "%s", mid_of(&answer) == 0x08f1 ? "none" : code_text(answer.bytes[1]));
+  if (mid_of(&answer) != 0x08f1)
+    NEED(peer_receive(peer, context, &answer, 3000));
+  peer->other = server;
+  code = COAP_RESPONSE_CODE_CONTENT;
 }
 
 static void

@@ -1,4 +1,7 @@
-/* Which handlers run for each method and message type, in which order, with which arguments. */
+/* Which handlers run for each method and message type, in which order, with which arguments.
+ *
+ * mend own_mid: the NON response to a NON request has the request's message id on the reference. Ours has one of
+ *   its own (RFC 7252 section 5.2.3). */
 #include "peer.h"
 
 static int responses;
@@ -33,7 +36,12 @@ handle(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *req
        query ? (int)query->length : 4, query ? (const char *)query->s : "NULL",
        (int)coap_session_get_type(session));
   print_pdu("  response so far", response);
-  show(", same mid: %d", coap_pdu_get_mid(request) == coap_pdu_get_mid(response));
+  int same = coap_pdu_get_mid(request) == coap_pdu_get_mid(response);
+  show("%s", "");
+  if (coap_pdu_get_type(request) == COAP_MESSAGE_CON)
+    show("  with the same mid: %d", same);
+  else
+    mend("own_mid", "another", "%s", same ? "the same" : "another");
   coap_pdu_set_code(response, codes[coap_pdu_get_code(request) & 7]);
   coap_add_data(response, 2, (const uint8_t *)"ok");
 }
