@@ -1,7 +1,7 @@
 //! `coap_net.h`: contexts and their settings, handlers, and sending.
 
 use super::address::from_c;
-use super::application::{Program, program, raise};
+use super::application::{Handlers, Program, program, raise};
 use super::ffi::{ffi, ffi_or};
 use super::handle::share;
 use super::pdu::coap_pdu_t;
@@ -361,6 +361,18 @@ pub unsafe extern "C" fn coap_register_option(ctx: *mut coap_context_t, r#type: 
     }
 }
 
+/// Changes the handlers of a context.
+///
+/// # Safety
+/// `context` is NULL or live.
+unsafe fn change_handlers(context: *const coap_context_t, change: impl FnOnce(&mut Handlers)) {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        change(&mut program(unsafe { context.as_ref() }?)?.handlers.lock());
+        Some(())
+    });
+}
+
 /// Sets the handler that is called with each response to a request of this context's sessions.
 ///
 /// # Safety
@@ -370,8 +382,8 @@ pub unsafe extern "C" fn coap_register_response_handler(
     context: *mut coap_context_t,
     handler: coap_response_handler_t,
 ) {
-    // SAFETY: NULL or live, as the caller promises.
-    ffi(|| Some(program(unsafe { context.as_ref() }?)?.handlers.lock().response = handler));
+    // SAFETY: as the caller promises.
+    unsafe { change_handlers(context, |handlers| handlers.response = handler) }
 }
 
 /// Sets the handler that is called with each message that was not delivered.
@@ -383,8 +395,8 @@ pub unsafe extern "C" fn coap_register_nack_handler(
     context: *mut coap_context_t,
     handler: coap_nack_handler_t,
 ) {
-    // SAFETY: NULL or live, as the caller promises.
-    ffi(|| Some(program(unsafe { context.as_ref() }?)?.handlers.lock().nack = handler));
+    // SAFETY: as the caller promises.
+    unsafe { change_handlers(context, |handlers| handlers.nack = handler) }
 }
 
 /// Sets the handler that is called when a peer asks whether somebody is there (RFC 7252 §4.3). The
@@ -397,8 +409,8 @@ pub unsafe extern "C" fn coap_register_ping_handler(
     context: *mut coap_context_t,
     handler: coap_ping_handler_t,
 ) {
-    // SAFETY: NULL or live, as the caller promises.
-    ffi(|| Some(program(unsafe { context.as_ref() }?)?.handlers.lock().ping = handler));
+    // SAFETY: as the caller promises.
+    unsafe { change_handlers(context, |handlers| handlers.ping = handler) }
 }
 
 /// Sets the handler that is called when a peer answers a ping over a stream (RFC 8323 §5.4)
@@ -412,8 +424,8 @@ pub unsafe extern "C" fn coap_register_pong_handler(
     context: *mut coap_context_t,
     handler: coap_pong_handler_t,
 ) {
-    // SAFETY: NULL or live, as the caller promises.
-    ffi(|| Some(program(unsafe { context.as_ref() }?)?.handlers.lock().pong = handler));
+    // SAFETY: as the caller promises.
+    unsafe { change_handlers(context, |handlers| handlers.pong = handler) }
 }
 
 /// Hands an event to the handler of a context, and returns what that returns; 0 if there is none.
@@ -568,7 +580,9 @@ pub unsafe extern "C" fn coap_send_error(
 pub unsafe extern "C" fn coap_can_exit(context: *mut coap_context_t) -> c_int {
     // SAFETY: NULL or live, as the caller promises.
     ffi_or(1, || {
-        Some(unsafe { context.as_ref() }?.with(|s| s.engine.is_settled() && !s.sockets.is_blocked()).into())
+        // SAFETY: NULL or live, as the caller promises.
+        let context = unsafe { context.as_ref() }?;
+        Some(context.with(|s| s.engine.is_settled() && !s.sockets.is_blocked()).into())
     })
 }
 

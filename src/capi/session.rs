@@ -130,8 +130,11 @@ pub unsafe extern "C" fn coap_free_endpoint(endpoint: *mut coap_endpoint_t) {
 /// `endpoint` is NULL or live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_endpoint_set_default_mtu(endpoint: *mut coap_endpoint_t, mtu: c_uint) {
-    // SAFETY: NULL or live, as the caller promises.
-    ffi(|| Some(unsafe { endpoint.as_ref() }?.set_mtu(mtu)));
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        unsafe { endpoint.as_ref() }?.set_mtu(mtu);
+        Some(())
+    });
 }
 
 /// An endpoint as a text: its address and transport. It is good until the next text of an endpoint

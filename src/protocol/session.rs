@@ -133,6 +133,7 @@ pub struct Session {
     holds: u32,
     params: Option<Box<Params>>,
     /// Confirmable messages that wait for one of the outstanding ones to end.
+    #[expect(clippy::box_collection, reason = "most sessions never have one, and there are many sessions")]
     waiting: Option<Box<VecDeque<Pdu>>>,
     next_mid: Mid,
     next_token: u64,

@@ -128,7 +128,7 @@ impl Host {
     pub(crate) fn new(number: u8, seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         Host {
-            engine: Engine::new(Box::new(move || rng.u32(..))),
+            engine: Engine::new(Box::new(move || rng.u64(..))),
             address: Self::address_of(number, 5683),
             groups: Vec::new(),
             journal: Vec::new(),
@@ -202,7 +202,9 @@ impl Host {
             None => {
                 let (local, remote) = (self.address.clone(), from.clone());
                 let path = Path { socket: ENDPOINT, local, remote, ifindex: 0 };
-                self.engine.handle_endpoint_datagram(now, &path, MTU, datagram);
+                if let Some(id) = self.engine.handle_arrival(now, &path, MTU, datagram) {
+                    self.engine.handle_datagram(now, id, datagram);
+                }
             }
         }
     }
