@@ -223,7 +223,6 @@ types(peer_t *peer) {
   session = coap_new_client_session(context, NULL, &server, COAP_PROTO_UDP);
   SHOW(coap_session_set_type_client(session));
   SHOW(coap_session_get_type(session));
-  coap_session_set_no_observe_cancel(session);
   coap_session_release(session);
 }
 

@@ -48,10 +48,10 @@ impl Program {
         Ok(names.iter().map(|name| program(name)).collect())
     }
 
-    /// Compiles it against a library. The error is the compiler's.
-    pub(crate) fn compile(&self, library: &Library, work: &Path) -> Result<PathBuf, String> {
-        let directory = work.join(library.name);
-        fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+    /// Compiles it against a library, into a directory that no other mode uses at the same time. The
+    /// error is the compiler's.
+    pub(crate) fn compile(&self, library: &Library, directory: &Path) -> Result<PathBuf, String> {
+        fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
         let binary = directory.join(&self.name);
         let output = library.compile(&self.source, &binary).output().map_err(|e| format!("cc: {e}"))?;
         if output.status.success() {

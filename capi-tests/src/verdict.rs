@@ -80,7 +80,7 @@ fn no_reference() -> Verdict {
 /// Ours against the reference, and both against the recorded output.
 fn compare(options: &Options, program: &Program) -> Result<Verdict, String> {
     let ours = Library::ours(options)?;
-    let binary = program.compile(&ours, &options.work)?;
+    let binary = program.compile(&ours, &options.work.join(ours.name))?;
     let outcome = run(ours.run(&binary), &binary, options.time_limit)?;
     let mut faults = ended_badly(&outcome, ours.name);
 
@@ -124,7 +124,7 @@ fn verdict(faults: Vec<String>, remark: &str) -> Verdict {
 /// What the program prints on the reference, if there is one.
 fn on_reference(options: &Options, program: &Program) -> Result<Option<String>, String> {
     let Some(reference) = Library::reference(options) else { return Ok(None) };
-    let binary = program.compile(&reference, &options.work)?;
+    let binary = program.compile(&reference, &options.work.join(reference.name))?;
     let outcome = run(reference.run(&binary), &binary, options.time_limit)?;
     let faults = ended_badly(&outcome, reference.name);
     if faults.is_empty() { Ok(Some(outcome.stdout)) } else { Err(faults.join("\n")) }
