@@ -20,11 +20,10 @@ static TIME_OF_DAY: AtomicU64 = AtomicU64::new(0);
 /// Now. Never 0.
 pub fn now() -> Instant {
     let monotonic = milliseconds(libc::CLOCK_MONOTONIC);
-    // The first second of the count ends when a second of the time of day ends, so that both change
-    // together.
-    let offset =
-        OFFSET.get_or_init(|| (1000 + milliseconds(libc::CLOCK_REALTIME) % 1000).wrapping_sub(monotonic));
-    Instant(monotonic.wrapping_add(*offset))
+    // It starts within a second as the time of day does, so that both change seconds together:
+    // programs add whole seconds of it to a time of day of theirs.
+    let offset = OFFSET.get_or_init(|| (milliseconds(libc::CLOCK_REALTIME) % 1000).wrapping_sub(monotonic));
+    Instant(monotonic.wrapping_add(*offset).max(1))
 }
 
 /// The time of day of an instant, in milliseconds since 1970.

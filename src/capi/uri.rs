@@ -30,10 +30,10 @@ pub(crate) fn scheme_is_supported(scheme: Scheme) -> bool {
 
 fn error_number(error: UriError) -> c_int {
     match error {
-        UriError::Malformed => -1,
+        UriError::Malformed | UriError::Unsupported(_) => -1,
         UriError::NoScheme => -2,
         UriError::Host => -3,
-        UriError::Port => -4,
+        UriError::Port(_) => -4,
         UriError::UnixPort => -5,
         UriError::HostLength => -6,
     }
@@ -91,7 +91,11 @@ unsafe fn split(caller: &str, form: Form, str_var: *const u8, len: usize, uri: *
                 Some(0)
             }
             Err(e) => {
-                log!(DEBUG, "{caller}: {e}");
+                match e {
+                    UriError::Unsupported(_) => log!(ERR, "{e}"),
+                    UriError::Port(_) => log!(WARN, "{e}"),
+                    _ => log!(DEBUG, "{caller}: {e}"),
+                }
                 Some(error_number(e))
             }
         }

@@ -220,6 +220,7 @@ impl Context {
     pub(super) fn release(&self, handle: &SessionHandle) {
         let ended = self.with(|state| {
             let session = state.engine.release(crate::clock::now(), handle.id)?;
+            crate::log!(DEBUG, "***{session}: session {handle:p}: closed");
             // What it sent last still goes out.
             state.sockets.send(&self.poller, state.engine.transmits());
             Some(self.forget(state, handle.id, session.path.socket))

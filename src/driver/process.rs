@@ -233,6 +233,9 @@ impl Context {
         if let (Some(handle), Role::Server) = (&handle, role) {
             MutexGuard::unlocked(state, || self.application.notice(handle, Notice::Ended));
         }
+        if let (Some(handle), Some(session)) = (&handle, state.engine.sessions().get(session)) {
+            crate::log!(DEBUG, "***{session}: session {:p}: closed", Arc::as_ptr(handle));
+        }
         let gone = self.forget(state, session, socket);
         MutexGuard::unlocked(state, || {
             drop((gone, handle));

@@ -25,10 +25,14 @@ pub(crate) fn print(level: Level, text: &CStr) {
     }
 }
 
-/// Writes to `stdout` as `printf()` would: nothing in front, and flushed when C pleases.
+/// Writes to `stdout` with nothing in front.
 pub(crate) fn print_plain(text: &[u8]) {
-    // SAFETY: pointer and length are those of `text`; `stdout` is C's and only read.
-    unsafe { libc::fwrite(text.as_ptr().cast(), 1, text.len(), stdout) };
+    // SAFETY: pointer and length are those of `text`; `stdout` is C's and only read. A crash must
+    // not lose the line before it.
+    unsafe {
+        libc::fwrite(text.as_ptr().cast(), 1, text.len(), stdout);
+        libc::fflush(stdout);
+    }
 }
 
 /// `Nov 22 07:40:33.732 WARN `: local time to the millisecond and the level.

@@ -99,15 +99,18 @@ pub enum UriError {
     /// does not belong there.
     #[error("malformed URI or unknown scheme")]
     Malformed,
+    /// A scheme that this build cannot serve.
+    #[error("{} URI scheme not supported in this version of libcoap", .0.name())]
+    Unsupported(Scheme),
     /// No `://` and no slash at the beginning.
     #[error("URI has no scheme")]
     NoScheme,
     /// No host, or an IPv6 literal that is none.
     #[error("URI has no valid host")]
     Host,
-    /// A port over 65535.
-    #[error("port is not a number up to 65535")]
-    Port,
+    /// A port over 65535, so many.
+    #[error("Port number too big ({0} > 65535)")]
+    Port(u64),
     /// A Unix domain socket has no port.
     #[error("a Unix domain socket has no port")]
     UnixPort,
@@ -161,8 +164,10 @@ impl<'a> Uri<'a> {
         let (name, rest) = uri.split_at(colon);
         let scheme = Scheme::from_name(name)
             .filter(|s| form == Form::Proxy || !s.is_http())
-            .filter(|s| supported(*s))
             .ok_or(UriError::Malformed)?;
+        if !supported(scheme) {
+            return Err(UriError::Unsupported(scheme));
+        }
         let (host, rest) = split_host(rest.get(3..).unwrap_or(&[]))?;
         if host.len() > MAX_HOST {
             return Err(UriError::HostLength);
@@ -234,8 +239,9 @@ fn split_port(bytes: &[u8]) -> Result<(Option<u16>, &[u8]), UriError> {
     if !matches!(rest.first(), None | Some(b'/' | b'?')) {
         return Err(UriError::Malformed);
     }
-    let port = digits.iter().try_fold(0u16, |n, d| n.checked_mul(10)?.checked_add(u16::from(d - b'0')));
-    let port = port.ok_or(UriError::Port)?;
+    let number = |n: u64, d: &u8| n.saturating_mul(10).saturating_add(u64::from(d - b'0'));
+    let port = digits.iter().fold(0, number);
+    let port = u16::try_from(port).map_err(|_| UriError::Port(port))?;
     Ok(((!digits.is_empty()).then_some(port), rest))
 }
 
@@ -397,8 +403,8 @@ mod tests {
             ("coap://[::g]", UriError::Host),
             ("coap://[1.2.3.4]", UriError::Host),
             ("coap://[fe80::1%]", UriError::Host),
-            ("coap://h:65536", UriError::Port),
-            ("coap://h:99999999999999999999", UriError::Port),
+            ("coap://h:65536", UriError::Port(65536)),
+            ("coap://h:99999999999999999999", UriError::Port(u64::MAX)),
             ("coap://%2fs:5", UriError::UnixPort),
         ] {
             assert_eq!(split(uri), Err(error), "{uri}");

@@ -176,8 +176,8 @@ impl Engine {
         } else {
             if let Some(session) = self.sessions.get(id) {
                 crate::log!(
-                    WARN,
-                    "** {session}: mid=0x{:04x}: acknowledgement does not match its request",
+                    DEBUG,
+                    "** {session}: mid=0x{:04x}: response with another token, or an unknown critical option",
                     mid.0
                 );
             }

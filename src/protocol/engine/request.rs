@@ -133,7 +133,7 @@ impl Engine {
     }
 
     fn refuse_option(&mut self, now: Instant, id: SessionId, request: Pdu, multicast: bool, bad: Number) {
-        crate::log!(WARN, "option {bad:?} is critical and unknown, or repeated");
+        crate::log!(DEBUG, "option {} is critical and unknown, or there too often", bad.0);
         if request.kind() == Type::NonConfirmable {
             // RFC 7252 §5.4.1: a non-confirmable message with one is rejected.
             if !multicast {
@@ -237,7 +237,7 @@ impl Engine {
 
     /// `/.well-known/core` (RFC 6690 §4), in blocks where it is long.
     fn list_resources(&self, request: &Pdu, response: &mut Pdu) {
-        crate::log!(DEBUG, "call handler for pseudo resource '.well-known/core'");
+        crate::log!(DEBUG, "call handler for pseudo resource '.well-known/core' (3)");
         // A filter is one argument; several make a pattern that nothing matches.
         let arguments = request.options().filter(|o| o.number == Number::URI_QUERY).map(|o| o.value);
         let query = arguments.collect::<Vec<_>>().join(&b'&');
