@@ -16,7 +16,7 @@ mod peer;
 mod replay;
 mod world;
 
-pub(crate) use host::{Host, What};
+pub(crate) use host::{Host, Turn, What};
 pub(crate) use network::{Conditions, Hop, Network};
 pub(crate) use peer::{ACK, CON, NON, Peer, RST, Seen};
 pub(crate) use replay::{Replay, run_seeds};

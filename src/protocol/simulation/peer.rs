@@ -124,8 +124,18 @@ impl Peer {
 
     /// The next message from the host, of any kind.
     pub(crate) fn next_message(&mut self) -> Pdu {
-        let bytes = self.wire.pop_front().expect("the host sends something");
-        Pdu::decode_udp(&bytes, 65_804).expect("the host sends messages only")
+        self.poll_message().expect("the host sends something")
+    }
+
+    /// The next message from the host, if it has sent one.
+    pub(crate) fn poll_message(&mut self) -> Option<Pdu> {
+        let bytes = self.wire.pop_front()?;
+        Some(Pdu::decode_udp(&bytes, 65_804).expect("the host sends messages only"))
+    }
+
+    /// Whatever the host has sent, nobody looks at it.
+    pub(crate) fn discard(&mut self) {
+        self.wire.clear();
     }
 
     /// The next message from the host is this one; the rest of it is given to be looked at.

@@ -5,5 +5,11 @@
 //! down, and an X is a datagram that does not arrive.
 
 mod duplicates;
+mod groups;
 mod lossy;
+mod malformed;
+mod matching;
+mod operations;
 mod reliability;
+mod requests;
+mod sessions;

@@ -1,0 +1,108 @@
+//! Messages to and from multicast groups (RFC 7252 §8).
+
+use crate::message::{Code, Number};
+use crate::protocol::resource::{Flags, Kind};
+use crate::protocol::session::Path;
+use crate::protocol::session::SocketId;
+use crate::protocol::simulation::{CON, Host, NON, Peer, RST, Seen};
+
+fn server() -> Peer {
+    let mut peer = Peer::of_server();
+    peer.host.serve("r", |turn| turn.reply(Code::CONTENT, b"r"));
+    peer.host.serve("refusing", |turn| turn.reply(Code::FORBIDDEN, b""));
+    peer
+}
+
+#[test]
+fn a_request_to_a_group_is_answered_unless_the_answer_is_an_error() {
+    let mut peer = server();
+    peer.send(NON, Code::GET, b"t", 1).path("r").to_group().go();
+    peer.expect_new(NON, Code::CONTENT, b"t");
+    for (mid, path) in [(2, "refusing"), (3, "none")] {
+        peer.send(NON, Code::GET, b"t", mid).path(path).to_group().go();
+        peer.expect_silence();
+    }
+    assert_eq!(peer.seen(), [Seen::Request(1), Seen::Request(2)]);
+    peer.finish();
+}
+
+/// RFC 7967 §2.1: a client that says what it wants gets that.
+#[test]
+fn no_response_overrides_what_is_left_out_for_groups() {
+    let mut peer = server();
+    peer.send(NON, Code::GET, b"t", 1).path("refusing").option(Number::NO_RESPONSE, b"").to_group().go();
+    peer.expect_new(NON, Code::FORBIDDEN, b"t");
+    peer.send(NON, Code::GET, b"t", 2).path("r").option(Number::NO_RESPONSE, &[2]).to_group().go();
+    peer.finish();
+}
+
+#[test]
+fn with_resources_marked_one_by_one_the_others_do_not_hear_groups() {
+    let mut peer = server();
+    peer.host.engine.config.multicast_per_resource = true;
+    peer.host
+        .serve_as("marked", Kind::Plain, Flags::HAS_MCAST_SUPPORT, |turn| turn.reply(Code::CONTENT, b""));
+    peer.send(NON, Code::GET, b"t", 1).path("r").to_group().go();
+    peer.expect_silence();
+    peer.send(NON, Code::GET, b"t", 2).path("marked").to_group().go();
+    peer.expect_new(NON, Code::CONTENT, b"t");
+    peer.send(NON, Code::GET, b"t", 3).path("r").go();
+    peer.expect_new(NON, Code::CONTENT, b"t");
+    assert_eq!(peer.seen(), [Seen::Request(2), Seen::Request(3)]);
+    peer.finish();
+}
+
+/// RFC 7252 §8.1: who sends to a group with a forged source must not make all of it answer.
+#[test]
+fn a_reset_never_answers_what_came_to_a_group() {
+    let mut peer = server();
+    peer.send(CON, Code::EMPTY, b"", 1).to_group().go();
+    peer.send(CON, Code::CONTENT, b"t", 2).to_group().go();
+    peer.send(NON, Code::CONTENT, b"t", 3).to_group().go();
+    // Classes of codes that are reserved.
+    peer.send(CON, Code(0x20), b"t", 4).to_group().go();
+    peer.send(CON, Code(0xe1), b"t", 5).to_group().go();
+    peer.finish();
+}
+
+/// ```text
+///   host                         peers
+///    | NON GET token=t  to a group|
+///    |--------------------------->|
+///    |   NON 2.05 token=t         |   each member answers
+///    |<---------------------------|
+///    |   NON 2.05 token=t         |
+///    |<---------------------------|
+/// ```
+#[test]
+fn a_request_to_a_group_takes_many_responses() {
+    let mut peer = Peer::of_server();
+    let group = crate::address::Address::Ip(([224, 0, 1, 187], 5683).into());
+    let local = Host::address_of(1, 50_001);
+    let path = Path { socket: SocketId(9), local, remote: group, ifindex: 0 };
+    let id = peer.host.engine.open(peer.now, path).unwrap();
+    peer.host.engine.hold(id);
+    peer.session = Some(id);
+    let (mid, token) = peer.request(NON, "r");
+    peer.expect(NON, Code::GET, &token, mid);
+    for mid in [8, 9, 8] {
+        let mut response = crate::message::Pdu::new(NON, Code::CONTENT, crate::message::Mid(mid), 100);
+        response.set_token(&token).unwrap();
+        let bytes = response.encode_udp().to_vec();
+        let datagram = crate::protocol::engine::Datagram { bytes: &bytes, multicast: false };
+        peer.host.engine.handle_datagram(peer.now, id, datagram);
+        peer.settle();
+    }
+    let response = Seen::Response(Code::CONTENT, token, None);
+    assert_eq!(peer.seen(), [response.clone(), response]);
+    peer.expect_silence();
+    peer.finish();
+}
+
+#[test]
+fn a_response_from_nowhere_to_one_host_is_rejected_all_the_same() {
+    let mut peer = server();
+    peer.send(NON, Code::CONTENT, b"t", 3).go();
+    peer.expect_empty(RST, 3);
+    peer.finish();
+}
