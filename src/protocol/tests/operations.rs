@@ -2,7 +2,6 @@
 //! next deadline never lies in the past.
 
 use crate::message::{Code, Mid, Number, Pdu, Type};
-use crate::protocol::event::NackReason;
 use crate::protocol::session::{Role, SessionId};
 use crate::protocol::simulation::{ACK, CON, NON, Peer, RST, Turn};
 use core::time::Duration;
@@ -207,9 +206,7 @@ impl Run {
             Hold(n) => of(n).into_iter().for_each(|id| engine.hold(id)),
             Release(n) => of(n).into_iter().for_each(|id| drop(engine.release(now, id))),
             End(n) => of(n).into_iter().for_each(|id| engine.end(id)),
-            Disconnect(n) => {
-                of(n).into_iter().for_each(|id| engine.disconnect(id, NackReason::NotDeliverable))
-            }
+            Disconnect(n) => of(n).into_iter().for_each(|id| drop(engine.disconnect(id))),
             Unreachable(n) => of(n).into_iter().for_each(|id| engine.handle_unreachable(id)),
             Trigger(n, token, delay) => {
                 let found = of(n).and_then(|id| engine.find_async(id, token));
