@@ -264,8 +264,13 @@ fn preconditions_and_proxying_are_seen_to_before_the_handler() {
     peer.expect(ACK, Code::PRECONDITION_FAILED, b"t", 1);
     peer.send(CON, Code::GET, b"t", 2).option(Number::PROXY_URI, b"coap://elsewhere/r").go();
     peer.expect(ACK, Code::PROXYING_NOT_SUPPORTED, b"t", 2);
-    peer.send(CON, Code::GET, b"t", 3).path("r").option(Number::PROXY_SCHEME, b"coap").go();
+    let scheme = (Number::PROXY_SCHEME, b"coap");
+    let host = (Number::URI_HOST, b"elsewhere");
+    peer.send(CON, Code::GET, b"t", 3).path("r").option(host.0, host.1).option(scheme.0, scheme.1).go();
     peer.expect(ACK, Code::PROXYING_NOT_SUPPORTED, b"t", 3);
+    // Without a host there is no URI to be made of the options (RFC 7252 §6.5).
+    peer.send(CON, Code::GET, b"t", 4).path("r").option(scheme.0, scheme.1).go();
+    peer.expect(ACK, Code::BAD_OPTION, b"t", 4);
     assert_eq!(peer.seen(), []);
     peer.finish();
 }
