@@ -176,6 +176,24 @@ mod tests {
     }
 
     #[test]
+    fn answers_are_stored_up_to_a_number_of_bytes_and_the_oldest_go_first() {
+        let mut d = Duplicates::default();
+        let reply = vec![7; 1 << 20];
+        let count = (MAX_REPLY_BYTES >> 20) as u16;
+        for n in 0..=count {
+            d.check(Instant(0), LATER, S, Mid(n), b"m");
+            d.set_reply(S, Mid(n), &reply);
+        }
+        assert_eq!((d.len(), d.reply_bytes), (usize::from(count), MAX_REPLY_BYTES));
+        assert_eq!(d.check(Instant(1), LATER, S, Mid(count), b"m"), Seen::Before(&reply));
+        assert_eq!(d.check(Instant(1), LATER, S, Mid(0), b"m"), Seen::New);
+        d.set_reply(S, Mid(count), b"short");
+        assert_eq!(d.reply_bytes, MAX_REPLY_BYTES - reply.len() + 5);
+        d.forget_expired(LATER);
+        assert_eq!((d.len(), d.reply_bytes), (0, 0));
+    }
+
+    #[test]
     fn a_flood_is_remembered_up_to_the_limit_only() {
         let mut d = Duplicates::default();
         for n in 0..(MAX_ENTRIES as u32 + 1000) {

@@ -14,6 +14,7 @@ mod host;
 mod network;
 mod peer;
 mod replay;
+mod tests;
 mod world;
 
 pub(crate) use host::{Host, Turn, What};

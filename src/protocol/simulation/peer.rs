@@ -60,7 +60,6 @@ impl Peer {
     }
 
     /// A message to the host, to be completed and sent with [`Outgoing::go`].
-    #[must_use]
     pub(crate) fn send(&mut self, kind: Type, code: Code, token: &[u8], mid: u16) -> Outgoing<'_> {
         let mut pdu = Pdu::new(kind, code, Mid(mid), 65_000);
         pdu.set_token(token).unwrap();
@@ -257,7 +256,7 @@ impl Outgoing<'_> {
     }
 
     /// To a multicast group.
-    pub(crate) fn to_group(mut self) -> Self {
+    pub(crate) fn group(mut self) -> Self {
         self.to = Address::Ip(([224, 0, 1, 187], 5683).into());
         if !self.peer.host.groups.contains(&self.to) {
             self.peer.host.groups.push(self.to.clone());

@@ -1,10 +1,11 @@
 //! Messages to and from multicast groups (RFC 7252 §8).
 
+use crate::address::Address;
 use crate::message::{Code, Number};
 use crate::protocol::resource::{Flags, Kind};
 use crate::protocol::session::Path;
 use crate::protocol::session::SocketId;
-use crate::protocol::simulation::{CON, Host, NON, Peer, RST, Seen};
+use crate::protocol::simulation::{CON, Conditions, Host, NON, Peer, RST, Seen, What, World};
 
 fn server() -> Peer {
     let mut peer = Peer::of_server();
@@ -16,10 +17,10 @@ fn server() -> Peer {
 #[test]
 fn a_request_to_a_group_is_answered_unless_the_answer_is_an_error() {
     let mut peer = server();
-    peer.send(NON, Code::GET, b"t", 1).path("r").to_group().go();
+    peer.send(NON, Code::GET, b"t", 1).path("r").group().go();
     peer.expect_new(NON, Code::CONTENT, b"t");
     for (mid, path) in [(2, "refusing"), (3, "none")] {
-        peer.send(NON, Code::GET, b"t", mid).path(path).to_group().go();
+        peer.send(NON, Code::GET, b"t", mid).path(path).group().go();
         peer.expect_silence();
     }
     assert_eq!(peer.seen(), [Seen::Request(1), Seen::Request(2)]);
@@ -30,9 +31,9 @@ fn a_request_to_a_group_is_answered_unless_the_answer_is_an_error() {
 #[test]
 fn no_response_overrides_what_is_left_out_for_groups() {
     let mut peer = server();
-    peer.send(NON, Code::GET, b"t", 1).path("refusing").option(Number::NO_RESPONSE, b"").to_group().go();
+    peer.send(NON, Code::GET, b"t", 1).path("refusing").option(Number::NO_RESPONSE, b"").group().go();
     peer.expect_new(NON, Code::FORBIDDEN, b"t");
-    peer.send(NON, Code::GET, b"t", 2).path("r").option(Number::NO_RESPONSE, &[2]).to_group().go();
+    peer.send(NON, Code::GET, b"t", 2).path("r").option(Number::NO_RESPONSE, &[2]).group().go();
     peer.finish();
 }
 
@@ -42,9 +43,9 @@ fn with_resources_marked_one_by_one_the_others_do_not_hear_groups() {
     peer.host.engine.config.multicast_per_resource = true;
     peer.host
         .serve_as("marked", Kind::Plain, Flags::HAS_MCAST_SUPPORT, |turn| turn.reply(Code::CONTENT, b""));
-    peer.send(NON, Code::GET, b"t", 1).path("r").to_group().go();
+    peer.send(NON, Code::GET, b"t", 1).path("r").group().go();
     peer.expect_silence();
-    peer.send(NON, Code::GET, b"t", 2).path("marked").to_group().go();
+    peer.send(NON, Code::GET, b"t", 2).path("marked").group().go();
     peer.expect_new(NON, Code::CONTENT, b"t");
     peer.send(NON, Code::GET, b"t", 3).path("r").go();
     peer.expect_new(NON, Code::CONTENT, b"t");
@@ -56,12 +57,12 @@ fn with_resources_marked_one_by_one_the_others_do_not_hear_groups() {
 #[test]
 fn a_reset_never_answers_what_came_to_a_group() {
     let mut peer = server();
-    peer.send(CON, Code::EMPTY, b"", 1).to_group().go();
-    peer.send(CON, Code::CONTENT, b"t", 2).to_group().go();
-    peer.send(NON, Code::CONTENT, b"t", 3).to_group().go();
+    peer.send(CON, Code::EMPTY, b"", 1).group().go();
+    peer.send(CON, Code::CONTENT, b"t", 2).group().go();
+    peer.send(NON, Code::CONTENT, b"t", 3).group().go();
     // Classes of codes that are reserved.
-    peer.send(CON, Code(0x20), b"t", 4).to_group().go();
-    peer.send(CON, Code(0xe1), b"t", 5).to_group().go();
+    peer.send(CON, Code(0x20), b"t", 4).group().go();
+    peer.send(CON, Code(0xe1), b"t", 5).group().go();
     peer.finish();
 }
 
@@ -77,7 +78,7 @@ fn a_reset_never_answers_what_came_to_a_group() {
 #[test]
 fn a_request_to_a_group_takes_many_responses() {
     let mut peer = Peer::of_server();
-    let group = crate::address::Address::Ip(([224, 0, 1, 187], 5683).into());
+    let group = Address::Ip(([224, 0, 1, 187], 5683).into());
     let local = Host::address_of(1, 50_001);
     let path = Path { socket: SocketId(9), local, remote: group, ifindex: 0 };
     let id = peer.host.engine.open(peer.now, path).unwrap();
@@ -97,6 +98,28 @@ fn a_request_to_a_group_takes_many_responses() {
     assert_eq!(peer.seen(), [response.clone(), response]);
     peer.expect_silence();
     peer.finish();
+}
+
+#[test]
+fn each_member_of_a_group_answers_the_client() {
+    let mut world = World::new(1, Conditions::PERFECT);
+    let group = Address::Ip(([224, 0, 1, 187], 5683).into());
+    let client = world.add_host();
+    for _ in 0..3 {
+        let member = world.add_host();
+        world.hosts[member].groups.push(group.clone());
+        world.hosts[member].serve("r", move |turn| turn.reply(Code::CONTENT, &[member as u8]));
+    }
+    let session = world.hosts[client].connect(world.now, &group);
+    let request = world.hosts[client].new_request(session, NON, Code::GET, "r");
+    world.send(client, session, request);
+    world.drive_bounded();
+    let payload = |what: &What| match what {
+        What::Response { received, .. } => received.payload().map(<[u8]>::to_vec),
+        _ => None,
+    };
+    let answers: Vec<_> = world.hosts[client].journal.iter().filter_map(|r| payload(&r.what)).collect();
+    assert_eq!(answers, [[1], [2], [3]]);
 }
 
 #[test]

@@ -287,10 +287,10 @@ impl<'a> Verdict<'a> {
                 What::Response { received, .. } if received.token() == asked.token => {
                     verdict.responses.push((record.at, received));
                 }
-                What::Nack { sent: Some(sent), reason, mid } if *mid == asked.mid => {
-                    if !sent.code().is_response() {
-                        verdict.nacks.push((record.at, *reason));
-                    }
+                What::Nack { sent: Some(sent), reason, mid }
+                    if *mid == asked.mid && !sent.code().is_response() =>
+                {
+                    verdict.nacks.push((record.at, *reason));
                 }
                 _ => {}
             }

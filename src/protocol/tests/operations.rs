@@ -168,7 +168,7 @@ impl Run {
                 for (number, value) in options.iter().filter(|_| *code != 0) {
                     out = out.option(Number(*number), value);
                 }
-                if *group { out.to_group().go() } else { out.go() }
+                if *group { out.group().go() } else { out.go() }
             }
             Answer { kind, code } => {
                 let Some(last) = &self.last else { return };

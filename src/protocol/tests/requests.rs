@@ -126,7 +126,7 @@ fn an_unknown_critical_option_in_a_request_is_refused() {
     peer.expect(ACK, Code::BAD_OPTION, b"t", 1).option(CRITICAL, b"x").no_option(ELECTIVE);
     peer.send(NON, Code::GET, b"t", 2).path("r").option(CRITICAL, b"x").go();
     peer.expect_empty(RST, 2);
-    peer.send(NON, Code::GET, b"t", 3).path("r").option(CRITICAL, b"x").to_group().go();
+    peer.send(NON, Code::GET, b"t", 3).path("r").option(CRITICAL, b"x").group().go();
     peer.expect_silence();
     assert_eq!(peer.seen(), []);
     peer.finish();
