@@ -192,11 +192,12 @@ impl Session {
 
     /// A token that this session has not used before.
     pub fn new_token(&mut self) -> Token {
-        self.next_token = self.next_token.wrapping_add(1);
-        Token::new(&crate::message::option::encode_uint(self.next_token))
+        let token = self.next_token;
+        self.next_token = token.wrapping_add(1);
+        Token::new(&crate::message::option::encode_uint(token))
     }
 
-    /// Makes the next token the one after `start`, taken as a number.
+    /// Makes `start`, taken as a number, the next token.
     pub fn init_token(&mut self, start: u64) {
         self.next_token = start;
     }
