@@ -17,6 +17,39 @@ use std::io;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 
+/// The threads that wait, and until when the first of them wakes by itself.
+#[derive(Default)]
+pub(super) struct Waiters {
+    count: usize,
+    until: Option<Instant>,
+}
+
+impl Waiters {
+    /// A thread begins to wait; `None` stands for ever.
+    pub(super) fn begin(&mut self, until: Option<Instant>) {
+        self.until = match (self.count, self.until, until) {
+            (0, _, until) => until,
+            (_, Some(a), Some(b)) => Some(a.min(b)),
+            (_, a, b) => a.or(b),
+        };
+        self.count += 1;
+    }
+
+    /// It waits no more.
+    pub(super) fn end(&mut self) {
+        self.count = self.count.saturating_sub(1);
+    }
+
+    /// Something is due at `next`: whether somebody waits who would miss it.
+    fn wake_before(&mut self, next: Instant) -> bool {
+        let late = self.count > 0 && self.until.is_none_or(|until| next < until);
+        if late {
+            self.until = Some(next);
+        }
+        late
+    }
+}
+
 /// All that changes in a context.
 pub struct State {
     /// The state machines.
@@ -28,8 +61,7 @@ pub struct State {
     pub cache: Cache<Handle>,
     pub(super) sessions: BySession<Arc<SessionHandle>>,
     pub(super) endpoints: HashMap<SocketId, Arc<EndpointHandle>>,
-    /// Until when a thread waits at most, while one does.
-    pub(super) waiting: Option<Option<Instant>>,
+    pub(super) waiters: Waiters,
     /// The application waits on the context's descriptor by itself.
     pub(super) watched: bool,
     /// What the timer in that descriptor is set to.
@@ -79,7 +111,7 @@ impl Context {
                 cache: Cache::new(),
                 sessions: BySession::default(),
                 endpoints: HashMap::new(),
-                waiting: None,
+                waiters: Waiters::default(),
                 watched: false,
                 armed: None,
             }),
@@ -110,10 +142,7 @@ impl Context {
             state.sockets.send(&self.poller, state.engine.transmits());
         }
         let next = self.next_deadline(state);
-        if let Some(until) = state.waiting
-            && next.is_some_and(|next| until.is_none_or(|until| next < until))
-        {
-            state.waiting = None;
+        if next.is_some_and(|next| state.waiters.wake_before(next)) {
             self.poller.wake();
         }
         // Waking too early does no harm, and setting the timer costs a system call: under traffic
@@ -187,9 +216,15 @@ impl Context {
             true => UdpSocket::connect(local, remote)?,
             false => UdpSocket::open(local, remote)?,
         };
+        let chosen = local.is_some_and(|local| local.port() != 0);
         let local = socket.local_addr().clone();
         let remote = remote.clone();
         self.with(|state| {
+            // The system would give the peer's datagrams to one of the two sockets only. It does
+            // not choose a port twice by itself.
+            if chosen && state.engine.has_client(&local, &remote) {
+                return Err(io::ErrorKind::AddrInUse.into());
+            }
             let vacant = Use::Endpoint { mtu: state.engine.config.mtu };
             let socket = state.sockets.add(&self.poller, socket, vacant, connected)?;
             let path = Path { socket, local, remote, ifindex: 0 };

@@ -98,11 +98,11 @@ impl Context {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             };
-            state.waiting = Some(until);
+            state.waiters.begin(until);
             until
         };
         let waited = waiter(until.map(|at| at - now));
-        self.state.lock().waiting = None;
+        self.state.lock().waiters.end();
         waited
     }
 
@@ -153,6 +153,10 @@ impl Context {
                     }
                     Use::Client(session) => Some(session),
                 };
+                if !state.sockets.has(id, &socket) {
+                    // A handler closed it; what is left in the batch came to nobody.
+                    return;
+                }
                 if let Some(session) = session {
                     state.engine.handle_datagram(now, session, datagram);
                 }

@@ -70,6 +70,11 @@ impl Sockets {
         self.slab.get(id.0 as usize)
     }
 
+    /// Whether this socket still is the one with this name.
+    pub(super) fn has(&self, id: SocketId, socket: &Arc<UdpSocket>) -> bool {
+        self.get(id).is_some_and(|entry| Arc::ptr_eq(&entry.socket, socket))
+    }
+
     pub(super) fn get_mut(&mut self, id: SocketId) -> Option<&mut Entry> {
         self.slab.get_mut(id.0 as usize)
     }

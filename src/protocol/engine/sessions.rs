@@ -1,6 +1,7 @@
 //! Opening, holding, expiring and closing sessions.
 
 use super::{Engine, Event, Notice};
+use crate::address::Address;
 use crate::message::{Mid, Pdu, Token};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{Path, Role, Session, SessionId, State};
@@ -18,12 +19,14 @@ pub enum OpenError {
 const MAX_PASSED_OVER: usize = 16;
 
 impl Engine {
+    /// Whether this side opened a session between these addresses. Looks at all sessions.
+    pub fn has_client(&self, local: &Address, remote: &Address) -> bool {
+        let same = |s: &Session| s.path.local == *local && s.path.remote == *remote;
+        self.sessions.iter().any(|(_, s)| s.role == Role::Client && same(s))
+    }
+
     /// Opens a session to a peer. It ends when the application has held it and lets go of it.
     pub fn open(&mut self, now: Instant, path: Path) -> Result<SessionId, OpenError> {
-        let same = |s: &Session| s.path.local == path.local && s.path.remote == path.remote;
-        if self.sessions.iter().any(|(_, s)| s.role == Role::Client && same(s)) {
-            return Err(OpenError::Exists);
-        }
         let session = self.new_session(now, path, Role::Client);
         let id = self.sessions.insert(session).ok_or(OpenError::Exists)?;
         self.watch_silence(now, id);
