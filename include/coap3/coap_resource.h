@@ -242,6 +242,13 @@ void coap_register_handler(coap_resource_t *resource,
                            coap_method_handler_t handler);
 
 /**
+ * The old name of `coap_resource_notify_observers()`.
+ *
+ * @pre `r` is NULL or a live resource.
+ */
+COAP_DEPRECATED int coap_resource_set_dirty(coap_resource_t *r, const coap_string_t *query);
+
+/**
  * Adds an attribute, which the list of resources shows as `;name=value`, or `;name` if `value` is
  * NULL. A value that is to stand in quotes has them. With `COAP_ATTR_FLAGS_RELEASE_NAME` or
  * `COAP_ATTR_FLAGS_RELEASE_VALUE` the library frees that string, which must have been made by it,

@@ -69,6 +69,25 @@ typedef int (*coap_track_observe_value_t)(coap_context_t *context,
  */
 void coap_resource_set_get_observable(coap_resource_t *resource, int mode);
 
+/**
+ * Says that a resource has changed: when the context is processed next, the handler for each
+ * observer's request is called again, and what it answers is sent to that observer. Changes that
+ * come faster make one notification. `query` is not looked at.
+ *
+ * Returns 1, or 0 if nobody observes the resource or it may not be observed.
+ *
+ * @pre `resource` is NULL or a live resource.
+ */
+int coap_resource_notify_observers(coap_resource_t *resource, const coap_string_t *query);
+
+/**
+ * Notifies the observers of all resources that have changed now, instead of when the context is
+ * processed next. Nothing more is done: it does not wait, and takes nothing in.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_check_notify(coap_context_t *context);
+
 #ifdef __cplusplus
 }
 #endif

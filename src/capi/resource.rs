@@ -303,7 +303,8 @@ pub unsafe extern "C" fn coap_add_resource(context: *mut coap_context_t, resourc
             return None;
         }
         let add = |state: &mut crate::driver::State| {
-            state.engine.resources.add(Arc::clone(&shared.core), Arc::clone(&shared) as Handle)
+            let (core, handle) = (Arc::clone(&shared.core), Arc::clone(&shared) as Handle);
+            state.engine.add_resource(crate::clock::now(), core, handle)
         };
         let (id, replaced) = context.with(add).ok()?;
         *place = Place::Added(Arc::downgrade(&context), id);
@@ -342,7 +343,7 @@ pub unsafe extern "C" fn coap_delete_resource(
             Place::New => drop(unsafe { Arc::from_raw(resource) }),
             Place::Added(context, id) => {
                 let context = context.upgrade()?;
-                end(&context, context.with(|state| state.engine.resources.remove(id))?);
+                end(&context, context.with(|state| state.engine.remove_resource(crate::clock::now(), id))?);
             }
             Place::Deleted => {
                 log!(WARN, "coap_delete_resource: the resource was deleted before");
@@ -466,4 +467,33 @@ pub unsafe extern "C" fn coap_register_handler(
 ) {
     // SAFETY: as the caller promises.
     unsafe { coap_register_request_handler(resource, method, handler) };
+}
+
+/// The old name of `coap_resource_notify_observers()`.
+///
+/// # Safety
+/// `r` is NULL or a live resource.
+#[unsafe(no_mangle)]
+#[deprecated(note = "use coap_resource_notify_observers()")]
+pub unsafe extern "C" fn coap_resource_set_dirty(
+    r: *mut coap_resource_t,
+    query: *const coap_string_t,
+) -> c_int {
+    let _ = query;
+    // SAFETY: as the caller promises.
+    ffi(|| unsafe { notify(r) })
+}
+
+/// Has the observers of a resource notified in the next turn. Gives what C is answered.
+///
+/// # Safety
+/// `resource` is NULL or a live resource.
+pub(super) unsafe fn notify(resource: *const coap_resource_t) -> Option<c_int> {
+    // SAFETY: NULL or live, as the caller promises.
+    let resource = unsafe { resource.as_ref() }?;
+    let (context, id) = match &*resource.place.lock() {
+        Place::Added(context, id) => (context.upgrade()?, *id),
+        Place::New | Place::Deleted => return None,
+    };
+    Some(context.with(|state| state.engine.notify(id)).into())
 }

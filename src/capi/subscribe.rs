@@ -1,6 +1,8 @@
 //! `coap_subscribe.h`: resources that can be observed.
 
 use super::ffi::ffi;
+use super::handle::share;
+use super::resource::notify;
 use super::types::*;
 use core::ffi::c_int;
 
@@ -13,4 +15,36 @@ use core::ffi::c_int;
 pub unsafe extern "C" fn coap_resource_set_get_observable(resource: *mut coap_resource_t, mode: c_int) {
     // SAFETY: NULL or live, as the caller promises.
     ffi(|| unsafe { resource.as_ref() }.map(|r| r.core.set_observable(mode != 0)));
+}
+
+/// Says that a resource has changed: when the context is processed next, the handler for each
+/// observer's request is called again, and what it answers is sent to that observer. Changes that
+/// come faster make one notification. `query` is not looked at.
+///
+/// Returns 1, or 0 if nobody observes the resource or it may not be observed.
+///
+/// # Safety
+/// `resource` is NULL or a live resource.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_resource_notify_observers(
+    resource: *mut coap_resource_t,
+    query: *const coap_string_t,
+) -> c_int {
+    let _ = query;
+    // SAFETY: as the caller promises.
+    ffi(|| unsafe { notify(resource) })
+}
+
+/// Notifies the observers of all resources that have changed now, instead of when the context is
+/// processed next. Nothing more is done: it does not wait, and takes nothing in.
+///
+/// # Safety
+/// `context` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_check_notify(context: *mut coap_context_t) {
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        unsafe { share(context) }?.notify_observers();
+        Some(())
+    });
 }

@@ -16,6 +16,9 @@ use std::sync::Arc;
 /// How many batches one turn takes from one socket, so that a busy one does not starve the rest.
 const BATCHES_PER_TURN: usize = 8;
 
+/// How many datagrams are sent at once: notifications come by the thousand.
+const FLUSH_AT: usize = 256;
+
 /// How long a turn of the loop may wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wait {
@@ -70,6 +73,12 @@ impl Context {
         let delivered = self.deliver(&mut state);
         self.settle(&mut state);
         delivered
+    }
+
+    /// Has the observers of what has changed notified, and nothing else done.
+    pub fn notify_observers(self: &Arc<Self>) {
+        self.with(|state| state.engine.begin_turn(crate::clock::now()));
+        self.deliver_all();
     }
 
     /// Delivers what waits to be delivered.
@@ -191,6 +200,10 @@ impl Context {
             let Some(event) = state.engine.poll_event() else { return delivered };
             delivered = true;
             self.deliver_event(state, event);
+            if state.engine.transmits().len() >= FLUSH_AT {
+                let state = &mut **state;
+                state.sockets.send(&self.poller, state.engine.transmits());
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the state machines hand out: bytes to transmit and events to deliver.
 
 use super::asynchronous::AsyncId;
+use super::observe::ObserverId;
 use super::resource::ResourceId;
 use super::session::{Path, Role, SessionId, SocketId};
 use crate::message::{Mid, Pdu};
@@ -35,6 +36,17 @@ pub enum Notice {
     KeepAliveFailed,
 }
 
+/// What a request has to do with an observation (RFC 7641).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Observation {
+    /// Nothing.
+    None,
+    /// It begins this one, if it is answered with success.
+    Begun(ObserverId),
+    /// It came earlier and is asked again: the response is a notification.
+    Notification(ObserverId),
+}
+
 /// A request to be handled, and the response that the handler fills in.
 #[derive(Debug)]
 pub struct Request {
@@ -50,6 +62,8 @@ pub struct Request {
     pub multicast: bool,
     /// It is handed out again after a delay that the application asked for.
     pub delayed: Option<AsyncId>,
+    /// It is about an observation.
+    pub observation: Observation,
 }
 
 /// Something for the application.
@@ -141,6 +155,11 @@ impl Transmits {
         self.items.iter().zip(starts).filter_map(|((session, path, end), start)| {
             Some(Transmit { path, session: *session, bytes: self.arena.get(start..*end)? })
         })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
     }
 
     /// Whether there is nothing to send.

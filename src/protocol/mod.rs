@@ -12,6 +12,7 @@ pub mod engine;
 pub mod event;
 pub mod exchange;
 pub mod keepalive;
+pub mod observe;
 pub mod params;
 pub mod resource;
 pub mod session;

@@ -66,6 +66,12 @@ impl Flags {
     }
 }
 
+/// The Observe number of a resource that has not changed yet: 0 and 1 look like requests.
+const FIRST_OBSERVE_NUMBER: u32 = 2;
+
+/// The largest value of the Observe option (RFC 7641 §2).
+pub const MAX_OBSERVE_NUMBER: u32 = 0xff_ffff;
+
 /// What the protocol knows of a resource.
 #[derive(Debug)]
 pub struct Resource {
@@ -75,6 +81,7 @@ pub struct Resource {
     /// Bit `n - 1` is set when there is a handler for the method 0.`n`.
     methods: AtomicU8,
     observable: AtomicBool,
+    observe_number: AtomicU32,
     attributes: Mutex<Vec<Attribute>>,
 }
 
@@ -88,6 +95,7 @@ impl Resource {
             flags: AtomicU32::new(flags.0),
             methods: AtomicU8::new(0),
             observable: AtomicBool::new(false),
+            observe_number: AtomicU32::new(FIRST_OBSERVE_NUMBER),
             attributes: Mutex::new(Vec::new()),
         }
     }
@@ -146,6 +154,18 @@ impl Resource {
     /// Allows observers or not.
     pub fn set_observable(&self, observable: bool) {
         self.observable.store(observable, Ordering::Relaxed);
+    }
+
+    /// The value of the Observe option of a response made now: 24 bits that grow with each change
+    /// (RFC 7641 §4.4).
+    pub fn observe_number(&self) -> u32 {
+        self.observe_number.load(Ordering::Relaxed) & MAX_OBSERVE_NUMBER
+    }
+
+    /// The resource has changed.
+    pub fn next_observe_number(&self) {
+        // It wraps at a multiple of what is shown.
+        self.observe_number.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Adds an attribute. One name may be added many times.

@@ -129,6 +129,8 @@ pub struct Session {
     pub last_reset: Option<Instant>,
     /// Delayed responses that the application has announced and not yet given.
     pub asyncs: u32,
+    /// Observations that the peer has begun and not ended (RFC 7641).
+    pub observers: u32,
     /// While not zero the application holds the session, and it does not expire.
     holds: u32,
     params: Option<Box<Params>>,
@@ -157,6 +159,7 @@ impl Session {
             exchanges: Exchanges::default(),
             last_reset: None,
             asyncs: 0,
+            observers: 0,
             holds: 0,
             params: None,
             waiting: None,
@@ -236,7 +239,12 @@ impl Session {
         self.waiting.as_ref().map_or(0, |w| w.len())
     }
 
-    /// Whether it may be closed without anybody missing it.
+    /// Whether it may be closed without the peer missing it.
+    pub fn is_expendable(&self) -> bool {
+        self.is_idle() && self.observers == 0
+    }
+
+    /// Whether it may be closed without anybody on this side missing it.
     pub fn is_idle(&self) -> bool {
         self.holds == 0 && self.asyncs == 0 && self.outstanding.is_empty() && self.waiting_len() == 0
     }

@@ -191,6 +191,7 @@ impl Engine {
         if sent.as_ref().is_some_and(|s| s.code().is_empty()) && self.keepalive.is_over(id, mid) {
             return self.events.push_back(Event::Pong { session: id, received: pdu });
         }
+        self.notification_failed(id, sent.as_ref(), mid);
         if let (Some(sent), Some(session)) = (&sent, self.sessions.get_mut(id))
             && sent.code().is_request()
         {

@@ -11,6 +11,7 @@ mod asynchronous;
 mod census;
 mod inbound;
 mod keepalive;
+mod observe;
 mod outbound;
 mod request;
 mod sessions;
@@ -20,6 +21,7 @@ use super::deadline::{DeadlineKey, Deadlines};
 use super::duplicate::Duplicates;
 use super::event::{Event, Notice, Transmits};
 use super::keepalive::KeepAlive;
+use super::observe::Observers;
 use super::resource::Table;
 use super::session::{SessionId, Sessions};
 use super::time::Instant;
@@ -104,6 +106,9 @@ pub struct Engine {
     asyncs: Asyncs,
     freed_asyncs: Vec<super::asynchronous::AsyncId>,
     keepalive: KeepAlive,
+    observers: Observers,
+    /// When [`Engine::handle_timeout`] was called last.
+    turn_began: Instant,
     /// Sessions that the application has left and that may have done what they had to.
     left: Vec<SessionId>,
     /// The session whose end was told last.
@@ -134,6 +139,8 @@ impl Engine {
             asyncs: Asyncs::default(),
             freed_asyncs: Vec::new(),
             keepalive: KeepAlive::default(),
+            observers: Observers::default(),
+            turn_began: Instant::default(),
             left: Vec::new(),
             ended: None,
             deadlines: Deadlines::default(),
@@ -162,6 +169,9 @@ impl Engine {
             self.sessions.remove(id);
         }
         if self.events.is_empty() {
+            if let Some(notification) = self.next_notification() {
+                return Some(notification);
+            }
             self.end_left();
         }
         let event = self.events.pop_front();
@@ -173,7 +183,7 @@ impl Engine {
 
     /// Whether an event waits to be delivered.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty() || !self.left.is_empty()
+        !self.events.is_empty() || !self.left.is_empty() || self.observers.has_due()
     }
 
     /// What waits to be sent; clear it when it is.
@@ -185,6 +195,9 @@ impl Engine {
     /// When [`Engine::handle_timeout`] wants to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.observers.has_changes() {
+            return Some(self.turn_began);
+        }
         let expiry =
             self.sessions.least_recently_used().map(|(_, s)| s.last_used + self.config.session_timeout);
         match (self.deadlines.next(), expiry) {
@@ -193,8 +206,15 @@ impl Engine {
         }
     }
 
+    /// Has the observers of what has changed notified.
+    pub fn begin_turn(&mut self, now: Instant) {
+        self.turn_began = now;
+        self.observers.begin_turn();
+    }
+
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.begin_turn(now);
         while let Some(timer) = self.deadlines.pop_due(now) {
             match timer {
                 Timer::Retransmit(session, mid) => self.retransmit(now, session, mid),
@@ -212,6 +232,8 @@ impl Engine {
             && self.asyncs.is_empty()
             && self.transmits.is_empty()
             && self.events.is_empty()
+            && !self.observers.has_changes()
+            && !self.observers.has_due()
     }
 
     /// Whether nothing that was sent waits to be acknowledged or for its turn.

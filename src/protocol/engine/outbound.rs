@@ -133,6 +133,7 @@ impl Engine {
             {
                 session.exchanges.abandon(out.pdu.token());
             }
+            self.notification_failed(id, Some(&out.pdu), mid);
             let reason = NackReason::TooManyRetries;
             self.events.push_back(Event::Nack { session: id, sent: Some(out.pdu), reason, mid });
             if self.keepalive.is_over(id, mid) {
@@ -189,7 +190,7 @@ impl Engine {
             }
             if session.waiting_len() == 0 || session.outstanding.len() >= usize::from(session.params().nstart)
             {
-                return;
+                return self.release_held(id);
             }
             let Some(pdu) = session.waiting_mut().pop_front() else { return };
             self.send_now(now, id, pdu);

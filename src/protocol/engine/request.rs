@@ -6,7 +6,7 @@ use crate::address::Address;
 use crate::message::link_format::Filter;
 use crate::message::{Code, Mid, Number, Pdu, Type, error};
 use crate::protocol::block;
-use crate::protocol::event::{Event, Request};
+use crate::protocol::event::{Event, Observation, Request};
 use crate::protocol::resource::{Entry, Flags, Kind, ResourceId, Target};
 use crate::protocol::session::SessionId;
 use crate::protocol::time::Instant;
@@ -51,9 +51,21 @@ impl Engine {
                 if later {
                     self.acknowledge(now, id, &request);
                 }
-                let Some(response) = self.prepare(id, &request, later) else { return };
-                let request = Request { session: id, resource, request, response, multicast, delayed: None };
-                self.events.push_back(Event::Request(request));
+                let Some(mut response) = self.prepare(id, &request, later) else { return };
+                let observation = match multicast {
+                    false => self.observe(now, id, resource, &request, &mut response),
+                    true => Observation::None,
+                };
+                let delayed = None;
+                self.events.push_back(Event::Request(Request {
+                    session: id,
+                    resource,
+                    request,
+                    response,
+                    multicast,
+                    delayed,
+                    observation,
+                }));
             }
             Target::WellKnownCore => {
                 let Some(mut response) = self.prepare(id, &request, false) else { return };
@@ -185,7 +197,13 @@ impl Engine {
     /// The handler is done with a request. A response without a code means that it will come
     /// later, in a message of its own.
     pub fn respond(&mut self, now: Instant, done: Request) {
-        let Request { session, request, response, multicast, delayed, .. } = done;
+        if let Observation::Notification(observer) = done.observation {
+            return self.notified(now, observer, done);
+        }
+        let Request { session, request, mut response, multicast, delayed, observation, .. } = done;
+        if let Observation::Begun(observer) = observation {
+            self.observation_answered(observer, &mut response);
+        }
         if let Some(waiting) = delayed {
             self.free_async(waiting);
         }
@@ -208,7 +226,14 @@ impl Engine {
 
     /// Sends a response unless somebody does not want it; a confirmable request is acknowledged
     /// in any case.
-    fn answer(&mut self, now: Instant, id: SessionId, request: &Pdu, response: Pdu, multicast: bool) {
+    pub(super) fn answer(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        request: &Pdu,
+        response: Pdu,
+        multicast: bool,
+    ) {
         if !response.code().is_response() {
             crate::log!(WARN, "response with invalid code {} is not sent", response.code());
             return self.recycle(response);
@@ -277,7 +302,8 @@ impl Engine {
             }
             return;
         };
-        let Some(response) = self.prepare(session, &request, true) else { return };
+        let Some(mut response) = self.prepare(session, &request, true) else { return };
+        let observation = self.observe_again(session, &request, &mut response);
         let delayed = Some(id);
         self.events.push_back(Event::Request(Request {
             session,
@@ -286,6 +312,7 @@ impl Engine {
             response,
             multicast: false,
             delayed,
+            observation,
         }));
     }
 

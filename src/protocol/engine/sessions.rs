@@ -61,7 +61,7 @@ impl Engine {
         }
         for _ in 0..MAX_PASSED_OVER {
             match self.sessions.least_recently_used() {
-                Some((id, session)) if session.is_idle() => return self.end(id),
+                Some((id, session)) if session.is_expendable() => return self.end(id),
                 Some((id, _)) => self.sessions.touch(id, now),
                 None => return,
             }
@@ -75,7 +75,7 @@ impl Engine {
             if now < session.last_used + self.config.session_timeout {
                 break;
             }
-            if session.is_idle() {
+            if session.is_expendable() {
                 self.end(id);
             } else {
                 self.sessions.touch(id, now);
@@ -119,6 +119,7 @@ impl Engine {
             }
         }
         self.stop_watching(id);
+        self.forget_observers(id);
     }
 
     /// Ends one of the sessions that the application has left and that have done what they had
@@ -157,6 +158,7 @@ impl Engine {
     /// sent. A peer that opened it can revive it by sending.
     /// Hands the dropped messages back.
     pub fn disconnect(&mut self, id: SessionId) -> Vec<Pdu> {
+        self.forget_observers(id);
         if let Some(session) = self.sessions.get_mut(id).filter(|s| s.state == State::Established) {
             session.state = State::Closed;
         }

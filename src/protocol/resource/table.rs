@@ -9,7 +9,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// Names a resource in its table, and nothing once that resource is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceId {
     key: u32,
     serial: u64,
@@ -73,18 +73,21 @@ impl<H> Table<H> {
         resource: Arc<Resource>,
         handle: H,
     ) -> Result<(ResourceId, Option<Entry<H>>), AlreadyAdded> {
+        let replaced = self.replaced_by(&resource)?.and_then(|id| self.remove(id));
+        Ok((self.insert(resource, handle), replaced))
+    }
+
+    /// Which resource must make room for this one when it is added.
+    pub fn replaced_by(&self, resource: &Arc<Resource>) -> Result<Option<ResourceId>, AlreadyAdded> {
         let before = match resource.kind() {
             Kind::Plain => self.find(resource.path()),
             Kind::Unknown | Kind::ReverseProxy => self.fallback,
             Kind::ProxyUri { .. } => self.proxy,
         };
-        if let Some((id, entry)) = before.and_then(|id| Some((id, self.get(id)?)))
-            && Arc::ptr_eq(&entry.resource, &resource)
-        {
-            return Err(AlreadyAdded(id));
+        match before.and_then(|id| Some((id, self.get(id)?))) {
+            Some((id, entry)) if Arc::ptr_eq(&entry.resource, resource) => Err(AlreadyAdded(id)),
+            _ => Ok(before),
         }
-        let replaced = before.and_then(|id| self.remove(id));
-        Ok((self.insert(resource, handle), replaced))
     }
 
     fn insert(&mut self, resource: Arc<Resource>, handle: H) -> ResourceId {
