@@ -1,11 +1,12 @@
 //! Which messages were received lately, and what was answered (RFC 7252 §4.5).
 //!
-//! One store for all sessions, in the order of arrival, so that forgetting costs nothing. A peer
+//! One store for all peers, in the order of arrival, so that forgetting costs nothing. It is kept by
+//! peer, not by session, since a message may be repeated after its session has ended. A peer
 //! can make it grow with each message it sends: it keeps at most [`MAX_ENTRIES`] messages and
 //! [`MAX_REPLY_BYTES`] of answers, and forgets the oldest first. Beyond the limits a repeated
 //! message is processed again, as if its lifetime had passed.
 
-use super::session::SessionId;
+use super::session::PeerKey;
 use super::time::Instant;
 use crate::message::Mid;
 use core::hash::BuildHasher;
@@ -18,9 +19,12 @@ pub const MAX_ENTRIES: usize = 1 << 18;
 /// The most bytes of stored answers.
 pub const MAX_REPLY_BYTES: usize = 32 << 20;
 
+/// Room for so many messages is kept when there are none.
+const KEPT_CAPACITY: usize = 1024;
+
 #[derive(Debug)]
 struct Entry {
-    session: SessionId,
+    peer: PeerKey,
     mid: Mid,
     /// A keyed digest of the message. RFC 7252 tells duplicates by message ID alone; peers that
     /// send more than 65,536 messages in a lifetime use IDs again, and a message with other
@@ -45,7 +49,7 @@ pub struct Duplicates {
     entries: VecDeque<Entry>,
     /// The serial number of the entry in front.
     first: u64,
-    /// Serial numbers, found by session and message ID.
+    /// Serial numbers, found by peer and message ID.
     index: HashTable<u64>,
     hasher: DefaultHashBuilder,
     reply_bytes: usize,
@@ -57,17 +61,16 @@ impl Duplicates {
         &mut self,
         now: Instant,
         expires: Instant,
-        session: SessionId,
+        peer: PeerKey,
         mid: Mid,
         message: &[u8],
     ) -> Seen<'_> {
         self.forget_expired(now);
         let digest = self.hasher.hash_one(message) as u32;
-        let hash = self.hasher.hash_one((session, mid));
+        let hash = self.hasher.hash_one((peer, mid));
         let (entries, first) = (&mut self.entries, self.first);
         let at = |serial: u64| (serial - first) as usize;
-        let same =
-            |serial: &u64| entries.get(at(*serial)).is_some_and(|e| e.session == session && e.mid == mid);
+        let same = |serial: &u64| entries.get(at(*serial)).is_some_and(|e| e.peer == peer && e.mid == mid);
         let serial = first + entries.len() as u64;
         if let Some(found) = self.index.find_mut(hash, same) {
             let known = at(*found);
@@ -81,21 +84,21 @@ impl Duplicates {
         } else {
             let hasher = &self.hasher;
             self.index.insert_unique(hash, serial, |s| match entries.get(at(*s)) {
-                Some(e) => hasher.hash_one((e.session, e.mid)),
+                Some(e) => hasher.hash_one((e.peer, e.mid)),
                 None => hash,
             });
         }
-        self.entries.push_back(Entry { session, mid, digest, expires, reply: Box::default() });
+        self.entries.push_back(Entry { peer, mid, digest, expires, reply: Box::default() });
         self.keep_limits();
         Seen::New
     }
 
     /// Stores what was answered to a message, to be sent again when the message is.
-    pub fn set_reply(&mut self, session: SessionId, mid: Mid, reply: &[u8]) {
-        let hash = self.hasher.hash_one((session, mid));
+    pub fn set_reply(&mut self, peer: PeerKey, mid: Mid, reply: &[u8]) {
+        let hash = self.hasher.hash_one((peer, mid));
         let (entries, first) = (&mut self.entries, self.first);
         let found = self.index.find(hash, |s| {
-            entries.get((s - first) as usize).is_some_and(|e| e.session == session && e.mid == mid)
+            entries.get((s - first) as usize).is_some_and(|e| e.peer == peer && e.mid == mid)
         });
         if let Some(entry) = found.and_then(|s| entries.get_mut((s - first) as usize)) {
             self.reply_bytes = self.reply_bytes - entry.reply.len() + reply.len();
@@ -119,6 +122,11 @@ impl Duplicates {
         while self.entries.front().is_some_and(|e| e.expires <= now) {
             self.forget_oldest();
         }
+        if self.entries.is_empty() && self.entries.capacity() > KEPT_CAPACITY {
+            // After a flood its memory is given back.
+            self.entries = VecDeque::new();
+            self.index = HashTable::new();
+        }
     }
 
     fn keep_limits(&mut self) {
@@ -130,7 +138,7 @@ impl Duplicates {
     fn forget_oldest(&mut self) {
         if let Some(entry) = self.entries.pop_front() {
             self.reply_bytes -= entry.reply.len();
-            let hash = self.hasher.hash_one((entry.session, entry.mid));
+            let hash = self.hasher.hash_one((entry.peer, entry.mid));
             if let Ok(found) = self.index.find_entry(hash, |s| *s == self.first) {
                 found.remove();
             }
@@ -143,7 +151,7 @@ impl Duplicates {
 mod tests {
     use super::*;
 
-    const S: SessionId = SessionId::for_test(1);
+    const S: PeerKey = PeerKey(1);
     const LATER: Instant = Instant(247_000);
 
     #[test]
@@ -153,7 +161,7 @@ mod tests {
         assert_eq!(d.check(Instant(1), LATER, S, Mid(7), b"m"), Seen::Before(b""));
         d.set_reply(S, Mid(7), b"answer");
         assert_eq!(d.check(Instant(2), LATER, S, Mid(7), b"m"), Seen::Before(b"answer"));
-        assert_eq!(d.check(Instant(2), LATER, SessionId::for_test(2), Mid(7), b"m"), Seen::New);
+        assert_eq!(d.check(Instant(2), LATER, PeerKey(2), Mid(7), b"m"), Seen::New);
     }
 
     #[test]
@@ -197,8 +205,10 @@ mod tests {
     fn a_flood_is_remembered_up_to_the_limit_only() {
         let mut d = Duplicates::default();
         for n in 0..(MAX_ENTRIES as u32 + 1000) {
-            d.check(Instant(0), LATER, SessionId::for_test(n >> 16), Mid(n as u16), b"");
+            d.check(Instant(0), LATER, PeerKey(u64::from(n >> 16)), Mid(n as u16), b"");
         }
         assert_eq!((d.len(), d.index.len()), (MAX_ENTRIES, MAX_ENTRIES));
+        d.forget_expired(LATER);
+        assert!(d.is_empty() && d.entries.capacity() <= KEPT_CAPACITY && d.index.capacity() <= KEPT_CAPACITY);
     }
 }

@@ -44,6 +44,11 @@ impl SessionId {
     }
 }
 
+/// Stands for a peer at a socket, also when its session has ended and it opens another: a keyed
+/// digest of the two.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PeerKey(pub(super) u64);
+
 /// Names a socket of the driver.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct SocketId(pub u32);
@@ -322,6 +327,11 @@ impl Sessions {
             .by_ends
             .find(hash, |i| self.slab.get(*i as usize).is_some_and(|s| s.path.same_ends(path)))?;
         self.id_at(index)
+    }
+
+    /// Who is at the other end of a session.
+    pub fn peer(&self, id: SessionId) -> Option<PeerKey> {
+        self.get(id).map(|session| PeerKey(self.hasher.hash_one(&session.path)))
     }
 
     /// The session, unless it has ended.

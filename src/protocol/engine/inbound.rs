@@ -126,12 +126,14 @@ impl Engine {
     /// Whether the message came before. If it was answered, the answer goes out again; the
     /// message is not processed again (RFC 7252 §4.5).
     fn is_repetition(&mut self, now: Instant, id: SessionId, pdu: &Pdu, bytes: &[u8]) -> bool {
-        let Some(session) = self.sessions.get(id) else { return true };
+        let (Some(session), Some(peer)) = (self.sessions.get(id), self.sessions.peer(id)) else {
+            return true;
+        };
         let lifetime = match pdu.kind() {
             Type::Confirmable => session.params().exchange_lifetime(),
             _ => session.params().non_lifetime(),
         };
-        let reply = match self.duplicates.check(now, now + lifetime, id, pdu.mid(), bytes) {
+        let reply = match self.duplicates.check(now, now + lifetime, peer, pdu.mid(), bytes) {
             Seen::New => return false,
             Seen::Before(reply) => reply.to_vec(),
         };

@@ -68,8 +68,10 @@ impl Engine {
 
     /// Transmits a message, and keeps it if it is confirmable.
     fn send_now(&mut self, now: Instant, id: SessionId, mut pdu: Pdu) {
-        if matches!(pdu.kind(), Type::Acknowledgement | Type::Reset) {
-            self.duplicates.set_reply(id, pdu.mid(), pdu.encode_udp());
+        if matches!(pdu.kind(), Type::Acknowledgement | Type::Reset)
+            && let Some(peer) = self.sessions.peer(id)
+        {
+            self.duplicates.set_reply(peer, pdu.mid(), pdu.encode_udp());
         }
         self.transmit(now, id, &mut pdu);
         if pdu.kind() != Type::Confirmable {

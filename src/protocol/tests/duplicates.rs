@@ -218,6 +218,22 @@ fn an_empty_acknowledgement_instead_of_an_unwanted_response_is_stored_too() {
     peer.finish();
 }
 
+/// A peer's retransmissions may be further apart than the time after which this side ends idle
+/// sessions, and a session may have had to make room.
+#[test]
+fn a_request_that_is_repeated_after_its_session_has_ended_is_still_a_repetition() {
+    let (mut peer, calls) = counting();
+    peer.host.engine.config.session_timeout = Duration::from_secs(5);
+    for _ in 0..2 {
+        peer.send(CON, Code::GET, b"t", 1).path("count").go();
+        peer.expect(ACK, Code::CONTENT, b"t", 1).payload(&[0]);
+        peer.wait(Duration::from_secs(20));
+        assert!(peer.host.engine.sessions().is_empty());
+    }
+    assert_eq!(calls.get(), 1);
+    peer.finish();
+}
+
 #[test]
 fn peers_do_not_share_message_ids() {
     let (mut peer, calls) = counting();

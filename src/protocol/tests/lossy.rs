@@ -76,6 +76,8 @@ struct Scenario {
     ack_timeout: FixedPoint,
     ack_random_factor: FixedPoint,
     max_retransmit: u16,
+    /// How long the server keeps a session that is idle; often shorter than what is repeated.
+    session_timeout: Duration,
     /// How long [`Later`] takes.
     delay: Duration,
     /// Who sends what, and when.
@@ -104,6 +106,7 @@ impl Scenario {
             ack_timeout: FixedPoint::new(rng.u16(1..4), rng.u16(0..1000)),
             ack_random_factor: FixedPoint::new(1, rng.u16(0..1000)),
             max_retransmit: rng.u16(0..5),
+            session_timeout: Duration::from_secs(if both_ask { 300 } else { rng.u64(1..300) }),
             delay: Duration::from_millis(rng.u64(0..30_000)),
             steps,
         }
@@ -221,6 +224,7 @@ fn run(seed: u64, is_traced: bool, tally: &Tally) {
     pair.world.network.is_traced = is_traced;
     for host in &mut pair.world.hosts {
         scenario.serve(host);
+        host.engine.config.session_timeout = scenario.session_timeout;
     }
     let asked = Rc::new(RefCell::new(Vec::new()));
     for (at, host, step) in scenario.steps.clone() {
