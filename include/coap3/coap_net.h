@@ -92,8 +92,8 @@ typedef void (*coap_pong_handler_t)(coap_session_t *session,
 coap_context_t *coap_new_context(const coap_address_t *listen_addr);
 
 /**
- * Ends a context with its endpoints, sessions, resources and all that waits in them. Sessions
- * that the application still references can be released afterwards, and nothing else.
+ * Ends a context with its endpoints, sessions, resources and all that waits in them. That includes
+ * the sessions that the application references: none may be used any more, nor released.
  *
  * @pre `context` is NULL or live, and is not used any more.
  */

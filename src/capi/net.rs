@@ -64,8 +64,8 @@ pub unsafe extern "C" fn coap_new_context(listen_addr: *const coap_address_t) ->
     })
 }
 
-/// Ends a context with its endpoints, sessions, resources and all that waits in them. Sessions
-/// that the application still references can be released afterwards, and nothing else.
+/// Ends a context with its endpoints, sessions, resources and all that waits in them. That includes
+/// the sessions that the application references: none may be used any more, nor released.
 ///
 /// # Safety
 /// `context` is NULL or live, and is not used any more.

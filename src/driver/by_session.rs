@@ -36,6 +36,11 @@ impl<T> BySession<T> {
         }
     }
 
+    /// All that is kept.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.places.iter().flatten().chain(&self.displaced).map(|(_, kept)| kept)
+    }
+
     /// Takes out what is kept for a session.
     pub(super) fn remove(&mut self, id: SessionId) -> Option<T> {
         if let Some(place) = self.places.get_mut(id.index())

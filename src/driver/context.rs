@@ -277,13 +277,19 @@ impl Context {
         (state.sessions.remove(session), socket)
     }
 
-    /// Ends all sessions and closes all sockets. Handlers see the end of those that peers opened,
+    /// Ends all sessions, held or not, and closes all sockets. Handlers see the end of those that peers opened,
     /// and which messages never had their turn.
     pub fn close(self: &Arc<Self>) {
         self.with(|state| state.engine.abandon_waiting());
         self.deliver_all();
-        self.with(|state| state.engine.end_all());
+        // With the sessions of this side their handles are gone too, held or not: programs count on
+        // it that nothing is left of a context.
+        let handles: Vec<_> = self.with(|state| {
+            state.engine.end_all();
+            state.sessions.iter().cloned().collect()
+        });
         self.deliver_all();
+        handles.iter().for_each(SessionHandle::void_references);
         // Handles and sockets go when the state is unlocked.
         drop(self.with(|state| {
             let sockets: Vec<_> = state.sockets.ids().collect();

@@ -88,6 +88,15 @@ impl SessionHandle {
         self.context.with(|state| state.engine.hold(self.id));
     }
 
+    /// The application's references are void: its context is gone, and sessions go with it.
+    pub(super) fn void_references(self: &Arc<Self>) {
+        if self.references.swap(0, Ordering::AcqRel) > 0 {
+            // SAFETY: the count that the first reference took; with none left, nobody else gives it
+            // back.
+            unsafe { Arc::decrement_strong_count(Arc::as_ptr(self)) };
+        }
+    }
+
     /// The application gives a reference back. A session that this side opened ends with the last;
     /// what is queued in it is dropped.
     pub fn release(self: Arc<Self>) {
