@@ -10,6 +10,7 @@ use crate::driver::{AppData, Application, Context, Exchange, SessionHandle};
 use crate::log;
 use crate::message::{Mid, Pdu};
 use crate::protocol::asynchronous::AsyncId;
+use crate::protocol::block::Shown;
 use crate::protocol::engine::Handle;
 use crate::protocol::event::{NackReason, Notice};
 use core::any::Any;
@@ -118,7 +119,7 @@ impl Application for Program {
             String::from_utf8_lossy(resource.core.path()),
             session.references() + 3
         );
-        let request = coap_pdu_t::new(exchange.request);
+        let request = coap_pdu_t::received(exchange.request, exchange.body);
         let mut response = coap_pdu_t::new(exchange.response);
         // SAFETY: a live message; the string is the caller's.
         let query = unsafe { coap_get_query(&request) };
@@ -128,12 +129,18 @@ impl Application for Program {
             handler(super::resource::as_c(handle), as_c(session), &request, query, &mut response);
             super::str::coap_delete_string(query);
         }
-        Exchange { request: request.inner, response: response.inner }
+        Exchange { request: request.inner, body: request.body, response: response.inner }
     }
 
-    fn response(&self, session: &Arc<SessionHandle>, sent: Option<Pdu>, received: Pdu) -> (Pdu, bool) {
+    fn response(
+        &self,
+        session: &Arc<SessionHandle>,
+        sent: Option<Pdu>,
+        received: Pdu,
+        body: Option<Box<Shown>>,
+    ) -> (Pdu, bool) {
         let Some(handler) = self.handlers.lock().response else { return (received, true) };
-        let received = coap_pdu_t::new(received);
+        let received = coap_pdu_t::received(received, body);
         let mid = c_int::from(received.inner.mid().0);
         // SAFETY: the program registered the handler for this; the pointers are good for the call.
         let answer = with_sent(sent, |sent| unsafe { handler(as_c(session), sent, &received, mid) });
@@ -173,6 +180,8 @@ impl Application for Program {
             Notice::Ended => COAP_EVENT_SERVER_SESSION_DEL,
             Notice::BadPacket => COAP_EVENT_BAD_PACKET,
             Notice::Retransmitted => COAP_EVENT_MSG_RETRANSMITTED,
+            Notice::PartialBody => COAP_EVENT_PARTIAL_BLOCK,
+            Notice::BodyNotSent => COAP_EVENT_XMIT_BLOCK_FAIL,
             Notice::KeepAliveFailed => COAP_EVENT_KEEPALIVE_FAILURE,
         };
         raise(self, as_c(session), event);

@@ -230,8 +230,7 @@ pub unsafe extern "C" fn coap_new_cache_entry(
         let copy = match record_pdu {
             COAP_CACHE_NOT_RECORD_PDU => None,
             // SAFETY: NULL or live, as the caller promises.
-            _ => unsafe { pdu.as_ref() }
-                .map(|pdu| coap_pdu_t { inner: pdu.inner.clone(), body: pdu.body.clone() }),
+            _ => unsafe { pdu.as_ref() }.map(|pdu| coap_pdu_t::received(pdu.inner.clone(), pdu.body.clone())),
         };
         let idle = Duration::from_secs(idle_time.into());
         let app = Mutex::new(AppData { data: ptr::null_mut(), free: None });

@@ -9,6 +9,7 @@
 pub mod address;
 pub(crate) mod application;
 pub mod r#async;
+pub mod block;
 pub mod cache;
 pub mod debug;
 pub mod dtls;

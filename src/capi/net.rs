@@ -9,6 +9,7 @@ use super::types::*;
 use crate::driver::Context;
 use crate::log;
 use crate::message::{Code, Number, Pdu, Token, Type, error};
+use crate::protocol::block::Upload;
 use core::ffi::{c_int, c_uint, c_void};
 use core::time::Duration;
 use std::sync::Arc;
@@ -466,13 +467,18 @@ pub unsafe extern "C" fn coap_send(session: *mut coap_session_t, pdu: *mut coap_
         let pdu = unsafe { coap_pdu_t::from_raw(pdu) }?;
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { session.as_ref() }?;
-        send(session, pdu.inner)
+        send_with(session, pdu.inner, pdu.upload)
     })
 }
 
 /// Sends a message; says why if that fails.
 pub(super) fn send(session: &coap_session_t, pdu: Pdu) -> Option<coap_mid_t> {
-    let sent = session.context().send(session.id(), pdu);
+    send_with(session, pdu, None)
+}
+
+/// The same, with the body that it is the beginning of.
+fn send_with(session: &coap_session_t, pdu: Pdu, upload: Option<Upload>) -> Option<coap_mid_t> {
+    let sent = session.context().send(session.id(), pdu, upload);
     sent.inspect_err(|e| log!(WARN, "coap_send: {e}")).ok().map(|mid| mid.0.into())
 }
 

@@ -5,33 +5,25 @@ use super::types::*;
 use crate::log;
 use crate::message::pdu::PduError;
 use crate::message::{Code, Framing, Mid, Number, Pdu, Token, Type};
+use crate::protocol::block::{Shown, Upload};
 use core::ffi::{c_char, c_int};
 use core::{ptr, slice};
-
-/// Where the payload of a message stands in a body that is larger than one message (RFC 7959).
-#[derive(Clone, Debug)]
-pub(crate) struct Body {
-    /// The whole body, when the library has put it together; else the message's own payload is
-    /// what is shown.
-    pub(crate) data: Option<Vec<u8>>,
-    /// How many bytes of the body stand before the data.
-    pub(crate) offset: usize,
-    /// How many bytes the whole body has.
-    pub(crate) total: usize,
-}
 
 /// A message. Made by `coap_pdu_init` or `coap_new_pdu`, or lent by the library to a handler.
 #[allow(non_camel_case_types)]
 #[derive(Debug)]
 pub struct coap_pdu_t {
     pub(crate) inner: Pdu,
-    pub(crate) body: Option<Body>,
+    /// What is shown of a body that came in several messages.
+    pub(crate) body: Option<Box<Shown>>,
+    /// The body of which the payload is the beginning.
+    pub(crate) upload: Option<Upload>,
 }
 
 impl coap_pdu_t {
     /// Wraps a message.
     pub(crate) fn new(inner: Pdu) -> Self {
-        coap_pdu_t { inner, body: None }
+        coap_pdu_t { inner, body: None, upload: None }
     }
 
     /// Gives it to C. [`coap_pdu_t::from_raw`] takes it back.
@@ -55,6 +47,11 @@ impl coap_pdu_t {
             None => payload.map(|data| (data, 0, data.len())),
             Some(body) => body.data.as_deref().or(payload).map(|data| (data, body.offset, body.total)),
         }
+    }
+
+    /// A message that came, with what is to be shown of its body.
+    pub(crate) fn received(inner: Pdu, body: Option<Box<Shown>>) -> Self {
+        coap_pdu_t { inner, body, upload: None }
     }
 
     /// A copy without payload (see [`Pdu::duplicate`]) for a session whose messages may have

@@ -3,6 +3,7 @@
 use super::SessionHandle;
 use crate::message::{Mid, Pdu};
 use crate::protocol::asynchronous::AsyncId;
+use crate::protocol::block::Shown;
 use crate::protocol::engine::Handle;
 use crate::protocol::event::{NackReason, Notice};
 use core::any::Any;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 pub struct Exchange {
     /// The request.
     pub request: Pdu,
+    /// What to show of its body, if that came in blocks.
+    pub body: Option<Box<Shown>>,
     /// The response; with code 0.00 it comes later, or not at all.
     pub response: Pdu,
 }
@@ -24,9 +27,15 @@ pub trait Application: Any + Send + Sync {
     /// A request for the resource that `handle` was added with.
     fn request(&self, session: &Arc<SessionHandle>, handle: &Handle, exchange: Exchange) -> Exchange;
 
-    /// A response, with the request it came in the acknowledgement of. Gives the response back,
-    /// and whether it is accepted.
-    fn response(&self, session: &Arc<SessionHandle>, sent: Option<Pdu>, received: Pdu) -> (Pdu, bool);
+    /// A response, with the request it came in the acknowledgement of, and what to show of its
+    /// body if that came in blocks. Gives the response back, and whether it is accepted.
+    fn response(
+        &self,
+        session: &Arc<SessionHandle>,
+        sent: Option<Pdu>,
+        received: Pdu,
+        body: Option<Box<Shown>>,
+    ) -> (Pdu, bool);
 
     /// A message was not delivered.
     fn nack(&self, session: &Arc<SessionHandle>, sent: Option<Pdu>, reason: NackReason, mid: Mid);

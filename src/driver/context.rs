@@ -6,6 +6,7 @@ use super::{Application, EndpointHandle, SessionHandle, Sockets};
 use crate::address::Address;
 use crate::message::{Mid, Pdu};
 use crate::net::{Poller, UdpSocket};
+use crate::protocol::block::Upload;
 use crate::protocol::cache::Cache;
 use crate::protocol::engine::{Handle, SendError};
 use crate::protocol::event::NackReason;
@@ -262,6 +263,7 @@ impl Context {
         });
         if ended.is_some() {
             self.forget_cached(handle.id);
+            self.drop_released();
         }
     }
 
@@ -329,9 +331,12 @@ impl Context {
         })
     }
 
-    /// Sends a message over a session.
-    pub fn send(&self, session: SessionId, pdu: Pdu) -> Result<Mid, SendError> {
-        self.with(|state| state.engine.send(crate::clock::now(), session, pdu))
+    /// Sends a message over a session: a request with the body that it begins, if there is more
+    /// of that.
+    pub fn send(&self, session: SessionId, pdu: Pdu, upload: Option<Upload>) -> Result<Mid, SendError> {
+        let sent = self.with(|state| state.engine.submit(crate::clock::now(), session, pdu, upload));
+        self.drop_released();
+        sent
     }
 
     /// Gives a session up: what waits in it is not delivered, which the application hears at once.

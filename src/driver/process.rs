@@ -197,6 +197,9 @@ impl Context {
             while let Some(id) = state.engine.poll_freed_async() {
                 MutexGuard::unlocked(state, || self.application.async_freed(id));
             }
+            while let Some(body) = state.engine.poll_released() {
+                MutexGuard::unlocked(state, || drop(body));
+            }
             let Some(event) = state.engine.poll_event() else { return delivered };
             delivered = true;
             self.deliver_event(state, event);
@@ -210,10 +213,10 @@ impl Context {
     fn deliver_event(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, event: Event) {
         match event {
             Event::Request(request) => self.deliver_request(state, request),
-            Event::Response { session, sent, received } => {
+            Event::Response { session, sent, received, body } => {
                 let Some(handle) = self.handle(state, session) else { return };
                 let (received, accepted) =
-                    MutexGuard::unlocked(state, || self.application.response(&handle, sent, received));
+                    MutexGuard::unlocked(state, || self.application.response(&handle, sent, received, body));
                 state.engine.response_done(crate::clock::now(), session, received, accepted);
             }
             Event::Nack { session, sent, reason, mid } => {
@@ -267,7 +270,7 @@ impl Context {
             return state.engine.resource_gone(crate::clock::now(), event);
         };
         let resource: Handle = Arc::clone(&entry.handle);
-        let exchange = Exchange { request: event.request, response: event.response };
+        let exchange = Exchange { request: event.request, body: event.body.take(), response: event.response };
         let done = MutexGuard::unlocked(state, || self.application.request(&session, &resource, exchange));
         (event.request, event.response) = (done.request, done.response);
         state.engine.respond(crate::clock::now(), event);
@@ -301,6 +304,14 @@ impl Context {
     pub fn time_left(&self) -> Option<Duration> {
         let state = self.state.lock();
         self.next_deadline(&state).map(|at| at - crate::clock::now())
+    }
+
+    /// Drops the bodies that the state machines are done with, which may run the application's
+    /// code.
+    pub fn drop_released(&self) {
+        while let Some(body) = self.with(|state| state.engine.poll_released()) {
+            drop(body);
+        }
     }
 
     /// Tells the application which requests put aside are done with.

@@ -1,6 +1,7 @@
 //! What the state machines hand out: bytes to transmit and events to deliver.
 
 use super::asynchronous::AsyncId;
+use super::block::Shown;
 use super::observe::ObserverId;
 use super::resource::ResourceId;
 use super::session::{Path, Role, SessionId, SocketId};
@@ -32,6 +33,10 @@ pub enum Notice {
     BadPacket,
     /// A confirmable message was sent again.
     Retransmitted,
+    /// A body that came in blocks was given up before it was complete.
+    PartialBody,
+    /// A body that was sent in blocks was given up before it was complete.
+    BodyNotSent,
     /// The peer did not answer a keep-alive ping.
     KeepAliveFailed,
 }
@@ -56,6 +61,8 @@ pub struct Request {
     pub resource: ResourceId,
     /// The request.
     pub request: Pdu,
+    /// What to show of its body, if that came in blocks.
+    pub body: Option<Box<Shown>>,
     /// The response, with type, message ID and token set and code 0.00.
     pub response: Pdu,
     /// It came to a multicast group.
@@ -79,6 +86,8 @@ pub enum Event {
         sent: Option<Pdu>,
         /// The response.
         received: Pdu,
+        /// What to show of its body, if that came in blocks.
+        body: Option<Box<Shown>>,
     },
     /// A message was not delivered.
     Nack {

@@ -3,6 +3,7 @@
 //! The table also keeps the sessions that peers opened and the application does not hold in the
 //! order of their last use, so that expiry and eviction look at the oldest only.
 
+use super::block::Mode;
 use super::exchange::Exchanges;
 use super::params::Params;
 use super::time::Instant;
@@ -136,6 +137,12 @@ pub struct Session {
     pub asyncs: u32,
     /// Observations that the peer has begun and not ended (RFC 7641).
     pub observers: u32,
+    /// Who does what in block-wise transfers.
+    pub block_mode: Mode,
+    /// The exponent of the largest block that this side uses.
+    pub largest_szx: u8,
+    /// The Request-Tag that was used last (RFC 9175 §3).
+    request_tag: u32,
     /// While not zero the application holds the session, and it does not expire.
     holds: u32,
     params: Option<Box<Params>>,
@@ -165,6 +172,9 @@ impl Session {
             last_reset: None,
             asyncs: 0,
             observers: 0,
+            block_mode: Mode::default(),
+            largest_szx: super::block::MAX_SZX,
+            request_tag: (seed as u32).rotate_left(16),
             holds: 0,
             params: None,
             waiting: None,
@@ -203,6 +213,12 @@ impl Session {
         let token = self.next_token;
         self.next_token = token.wrapping_add(1);
         Token::new(&crate::message::option::encode_uint(token))
+    }
+
+    /// A Request-Tag that this session has not used lately.
+    pub fn new_request_tag(&mut self) -> SmallVec<[u8; 8]> {
+        self.request_tag = self.request_tag.wrapping_add(1);
+        crate::message::option::encode_uint(u64::from(self.request_tag))
     }
 
     /// Makes `start`, taken as a number, the next token.

@@ -174,7 +174,7 @@ impl Engine {
         } else if answers(&pdu, sent) && self.bad_option(&pdu).is_none() {
             let sent = self.settle(now, id, mid);
             self.match_response(id, &pdu);
-            self.events.push_back(Event::Response { session: id, sent, received: pdu });
+            self.deliver_response(now, id, sent, pdu);
         } else {
             if let Some(session) = self.sessions.get(id) {
                 crate::log!(
@@ -224,7 +224,7 @@ impl Engine {
         {
             self.recycle(sent);
         }
-        self.events.push_back(Event::Response { session: id, sent: None, received: pdu });
+        self.deliver_response(now, id, None, pdu);
     }
 
     /// Whether a request with this token was sent; if so, the exchange ends unless more

@@ -7,6 +7,7 @@
 //! [`Engine::poll_timeout`]. Coming back too early does nothing.
 
 mod asynchronous;
+mod blockwise;
 #[cfg(test)]
 mod census;
 mod inbound;
@@ -17,6 +18,7 @@ mod request;
 mod sessions;
 
 use super::asynchronous::Asyncs;
+use super::block::{MAX_SZX, Mode, Shared};
 use super::deadline::{DeadlineKey, Deadlines};
 use super::duplicate::Duplicates;
 use super::event::{Event, Notice, Transmits};
@@ -32,6 +34,7 @@ use hashbrown::{HashMap, HashSet};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub use blockwise::Representation;
 pub use inbound::Datagram;
 pub use outbound::SendError;
 pub use sessions::OpenError;
@@ -51,6 +54,10 @@ pub struct Config {
     pub multicast_per_resource: bool,
     /// Critical options that the application handles itself.
     pub known_options: HashSet<u16>,
+    /// Who does what in block-wise transfers of new sessions.
+    pub block_mode: Mode,
+    /// The exponent of the largest block that new sessions use.
+    pub largest_szx: u8,
 }
 
 impl Default for Config {
@@ -63,6 +70,8 @@ impl Default for Config {
             max_idle_sessions: 0,
             multicast_per_resource: false,
             known_options: HashSet::new(),
+            block_mode: Mode::default(),
+            largest_szx: MAX_SZX,
         }
     }
 }
@@ -74,6 +83,8 @@ enum Timer {
     Retransmit(SessionId, Mid),
     /// A delayed response is due.
     Async(super::asynchronous::AsyncId),
+    /// A body in blocks was left alone for too long.
+    Body(blockwise::Name),
     /// A session may have been silent for too long.
     Silence(SessionId),
 }
@@ -109,6 +120,8 @@ pub struct Engine {
     observers: Observers,
     /// When [`Engine::handle_timeout`] was called last.
     turn_began: Instant,
+    /// Bodies that are larger than a message.
+    bodies: blockwise::Bodies,
     /// Sessions that the application has left and that may have done what they had to.
     left: Vec<SessionId>,
     /// The session whose end was told last.
@@ -141,6 +154,7 @@ impl Engine {
             keepalive: KeepAlive::default(),
             observers: Observers::default(),
             turn_began: Instant::default(),
+            bodies: blockwise::Bodies::default(),
             left: Vec::new(),
             ended: None,
             deadlines: Deadlines::default(),
@@ -174,7 +188,7 @@ impl Engine {
             }
             self.end_left();
         }
-        let event = self.events.pop_front();
+        let event = self.events.pop_front().map(|event| self.name_request(event));
         if let Some(Event::Ended { session, .. }) = &event {
             self.ended = Some(*session);
         }
@@ -183,7 +197,16 @@ impl Engine {
 
     /// Whether an event waits to be delivered.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty() || !self.left.is_empty() || self.observers.has_due()
+        !self.events.is_empty()
+            || !self.left.is_empty()
+            || self.observers.has_due()
+            || self.bodies.has_released()
+    }
+
+    /// The next body that the library is done with: to be dropped where the application may run.
+    #[must_use]
+    pub fn poll_released(&mut self) -> Option<Shared> {
+        self.bodies.pop_released()
     }
 
     /// What waits to be sent; clear it when it is.
@@ -219,6 +242,7 @@ impl Engine {
             match timer {
                 Timer::Retransmit(session, mid) => self.retransmit(now, session, mid),
                 Timer::Async(id) => self.async_due(now, id),
+                Timer::Body(name) => self.body_expired(name),
                 Timer::Silence(session) => self.silence_due(now, session),
             }
         }

@@ -157,6 +157,7 @@ impl Engine {
             session: session_id,
             resource,
             request,
+            body: None,
             response,
             multicast: false,
             delayed: None,

@@ -2,6 +2,7 @@
 //! the response (RFC 7252 §5).
 
 use super::Engine;
+use super::blockwise::Collected;
 use crate::address::Address;
 use crate::message::link_format::Filter;
 use crate::message::{Code, Mid, Number, Pdu, Type, error};
@@ -46,12 +47,22 @@ impl Engine {
                 self.recycle(request)
             }
             Target::Resource(resource) => {
+                if self.serve_later_block(now, id, &request, multicast) {
+                    return self.recycle(request);
+                }
+                let Some(Collected { request, body, echo, later }) = self.collect(now, id, resource, request)
+                else {
+                    return;
+                };
                 // What another server must be asked for takes long: the client is told to wait.
-                let later = self.is_proxy(resource);
-                if later {
+                let is_proxy = self.is_proxy(resource);
+                if is_proxy {
                     self.acknowledge(now, id, &request);
                 }
-                let Some(mut response) = self.prepare(id, &request, later) else { return };
+                let Some(mut response) = self.prepare(id, &request, later || is_proxy) else { return };
+                if let Some(block) = echo {
+                    let _ = response.add_option(Number::BLOCK1, &block.encode());
+                }
                 let observation = match multicast {
                     false => self.observe(now, id, resource, &request, &mut response),
                     true => Observation::None,
@@ -61,6 +72,7 @@ impl Engine {
                     session: id,
                     resource,
                     request,
+                    body,
                     response,
                     multicast,
                     delayed,
@@ -254,7 +266,7 @@ impl Engine {
     }
 
     /// An empty acknowledgement, for a confirmable request (RFC 7252 §5.2.2).
-    fn acknowledge(&mut self, now: Instant, id: SessionId, request: &Pdu) {
+    pub(super) fn acknowledge(&mut self, now: Instant, id: SessionId, request: &Pdu) {
         if request.kind() == Type::Confirmable {
             self.send_empty(now, id, Type::Acknowledgement, request.mid());
         }
@@ -309,6 +321,7 @@ impl Engine {
             session,
             resource,
             request,
+            body: None,
             response,
             multicast: false,
             delayed,

@@ -49,7 +49,9 @@ impl Engine {
     fn new_session(&mut self, now: Instant, path: Path, role: Role) -> Session {
         let seed = (self.random)();
         let extended = self.config.max_token as usize > Token::DEFAULT_MAX;
-        Session::new(path, role, self.config.mtu, extended, now, seed)
+        let mut session = Session::new(path, role, self.config.mtu, extended, now, seed);
+        (session.block_mode, session.largest_szx) = (self.config.block_mode, self.config.largest_szx);
+        session
     }
 
     /// Ends the session that was idle for longest if a new one would be one too many. Sessions
@@ -113,6 +115,7 @@ impl Engine {
     /// Drops all that waits in a session.
     fn silence(&mut self, id: SessionId) {
         self.drop_messages(id);
+        self.forget_bodies(id);
         if self.sessions.get(id).is_some_and(|s| s.asyncs > 0) {
             for waiting in self.asyncs.of_session(id) {
                 self.free_async(waiting);

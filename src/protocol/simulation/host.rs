@@ -252,7 +252,7 @@ impl Host {
                 }
                 self.engine.respond(now, exchange);
             }
-            Event::Response { session, sent, received } => {
+            Event::Response { session, sent, received, .. } => {
                 let accepted = (self.accepts)(&received);
                 self.note(now, session, What::Response { sent, received: received.clone() });
                 self.engine.response_done(now, session, received, accepted);

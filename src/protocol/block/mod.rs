@@ -1,8 +1,25 @@
-//! Bodies larger than a message (RFC 7959): the Block options, and cutting slices.
+//! Bodies larger than a message (RFC 7959): the Block options, cutting slices, and putting bodies
+//! together. What keeps track of transfers is in the engine.
+
+mod assembly;
+mod mode;
+mod shown;
+mod upload;
+
+pub use assembly::{Assembly, Misfit};
+pub use mode::Mode;
+pub use shown::Shown;
+pub use upload::{Answer, Upload};
 
 use crate::message::option::encode_uint;
 use crate::message::pdu::PduError;
 use crate::message::{Code, Number, Pdu};
+use core::hash::Hasher;
+use std::sync::Arc;
+
+/// A body that the application lends. Its owner learns that the library is done with it by the
+/// drop, which may run the application's code: it must not happen while a lock is held.
+pub type Shared = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// A Block1 or Block2 value (RFC 7959 §2.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,13 +50,16 @@ pub enum BodyError {
     /// The client's option is no block value.
     #[error("malformed Block option")]
     Malformed,
+    /// It has more blocks of this size than can be numbered.
+    #[error("a body of {0} bytes has more blocks than can be numbered")]
+    TooManyBlocks(usize),
 }
 
 impl BodyError {
     /// What a server answers.
     pub fn response_code(self) -> Code {
         match self {
-            BodyError::Message(_) => Code::INTERNAL_SERVER_ERROR,
+            BodyError::Message(_) | BodyError::TooManyBlocks(_) => Code::INTERNAL_SERVER_ERROR,
             BodyError::BehindEnd(_) | BodyError::Malformed => Code::BAD_REQUEST,
         }
     }
@@ -79,6 +99,47 @@ impl Block {
     pub fn offset(self) -> usize {
         self.num as usize * self.size()
     }
+
+    /// The block at the same place with a size of at most `16 << szx`. `None` if its number is
+    /// over the last one.
+    #[must_use]
+    pub fn shrink(self, szx: u8) -> Option<Block> {
+        let smaller = szx.min(self.szx);
+        let num = u64::from(self.num) << (self.szx - smaller);
+        let num = u32::try_from(num).ok().filter(|n| *n <= MAX_NUM)?;
+        Some(Block { num, more: self.more, szx: smaller })
+    }
+
+    /// This block of a body, and whether more follow. `None` if it lies behind the end.
+    pub fn cut(self, body: &[u8]) -> Option<(Block, &[u8])> {
+        let rest = body.get(self.offset()..).filter(|r| !r.is_empty() || self.num == 0)?;
+        let slice = rest.get(..self.size()).unwrap_or(rest);
+        Some((Block { more: slice.len() < rest.len(), ..self }, slice))
+    }
+
+    /// The block that begins at this offset, with this size. `None` if its number is over the
+    /// last one, or no block of the size begins there.
+    pub fn at(offset: usize, szx: u8) -> Option<Block> {
+        let size = 16usize << szx;
+        let num = u32::try_from(offset / size).ok().filter(|n| *n <= MAX_NUM)?;
+        (offset % size == 0).then_some(Block { num, more: false, szx })
+    }
+}
+
+/// What is left free of a message with a slice, for the options that come with later slices: a
+/// token of eight bytes is not in it.
+const ROOM_FOR_LATER: usize = 42;
+
+/// How many bytes of a body a message takes as one piece when the library may cut it. The rest of
+/// the message can grow with later slices: another token, a longer block number, other options.
+pub fn room(pdu: &Pdu) -> usize {
+    let token = pdu.token().len().max(crate::message::Token::DEFAULT_MAX) - pdu.token().len();
+    pdu.max_size().saturating_sub(pdu.used_size() + token + 1 + ROOM_FOR_LATER)
+}
+
+/// The exponent of the largest block of at most so many bytes.
+pub fn szx_within(room: usize) -> Option<u8> {
+    (0..=MAX_SZX).rev().find(|szx| 16usize << szx <= room)
 }
 
 /// The most that a Block option and a Size option take in a message, in bytes.
@@ -107,19 +168,23 @@ pub fn add_slice(request: &Pdu, response: &mut Pdu, body: &[u8]) -> Result<(), B
     }
     let largest = fitting_szx(response)?;
     let mut block = asked.unwrap_or(Block { num: 0, more: false, szx: largest });
-    if block.szx > largest {
-        // A smaller block at the same place; its number grows (RFC 7959 §2.4).
-        block.num <<= block.szx - largest;
-        block.szx = largest;
-    }
-    let rest = body.get(block.offset()..).filter(|r| !r.is_empty() || block.num == 0);
-    let rest = rest.ok_or(BodyError::BehindEnd(block.num))?;
-    let slice = rest.get(..block.size()).unwrap_or(rest);
-    block.more = slice.len() < rest.len();
+    // A smaller block at the same place has a larger number (RFC 7959 §2.4).
+    block = block.shrink(largest).ok_or(BodyError::BehindEnd(block.num))?;
+    let (block, slice) = block.cut(body).ok_or(BodyError::BehindEnd(block.num))?;
     response.add_option(Number::BLOCK2, &block.encode())?;
     if block.num == 0 {
         response.add_option(Number::SIZE2, &encode_uint(body.len() as u64))?;
     }
     response.set_payload(slice)?;
     Ok(())
+}
+
+/// A number for a body that another body hardly has. It is no secret and need not be safe against
+/// forgery: the server makes both.
+pub fn fingerprint(body: &[u8]) -> u64 {
+    // The keys are constant, so that the same body has the same number in the next run too.
+    #[allow(deprecated)]
+    let mut hasher = core::hash::SipHasher::new();
+    hasher.write(body);
+    (hasher.finish() | 1) & 0xffff_ffff
 }

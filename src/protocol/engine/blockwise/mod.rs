@@ -1,0 +1,121 @@
+//! Bodies larger than a message (RFC 7959): which transfers are under way, on both sides and in
+//! both directions.
+//!
+//! A client's requests are followed by their token ([`client`]). A server keeps bodies that it
+//! sends ([`serve`]) and bodies that come in ([`collect`]) by session and cache key. All of them
+//! end: with their last block, with their session, or when they were left alone for too long.
+
+mod client;
+mod collect;
+mod serve;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub(super) use collect::Collected;
+pub use serve::Representation;
+
+use super::{Engine, Notice, Timer};
+use crate::message::{Code, Number, Pdu, Token};
+use crate::protocol::block::Shared;
+use crate::protocol::cache::Key;
+use crate::protocol::deadline::DeadlineKey;
+use crate::protocol::session::SessionId;
+use crate::protocol::time::Instant;
+use core::time::Duration;
+use hashbrown::HashMap;
+use table::PerSession;
+
+/// The largest body that is put together here, in bytes.
+pub(super) const MAX_BODY: usize = 64 << 20;
+
+/// What a deadline is about.
+#[derive(Clone, Debug)]
+pub(super) enum Name {
+    /// A client's request, by its token.
+    Asked(SessionId, Token),
+    /// A body that a server sends.
+    Served(SessionId, u64),
+    /// A body that comes to a server.
+    Coming(SessionId, u64),
+}
+
+/// All bodies of a context that are under way.
+#[derive(Default)]
+pub(super) struct Bodies {
+    asked: HashMap<SessionId, HashMap<Token, client::Asked>>,
+    served: PerSession<serve::Served>,
+    coming: PerSession<collect::Coming>,
+    /// The memory that `coming` takes.
+    coming_cost: usize,
+    /// To be dropped where the application may run.
+    released: Vec<Shared>,
+    next_etag: u64,
+}
+
+impl Bodies {
+    pub(super) fn has_released(&self) -> bool {
+        !self.released.is_empty()
+    }
+
+    pub(super) fn pop_released(&mut self) -> Option<Shared> {
+        (!self.released.is_empty()).then(|| self.released.remove(0))
+    }
+}
+
+/// What makes two requests be about the same body: method, session and all options that are part
+/// of a cache key, Request-Tag included (RFC 9175 §3.3), but for the blocks they ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct About {
+    method: Code,
+    key: Option<Key>,
+}
+
+impl About {
+    fn of(request: &Pdu) -> About {
+        let ignored = [Number::BLOCK1, Number::BLOCK2];
+        About { method: request.code(), key: Key::derive(request, &[], None, &ignored) }
+    }
+}
+
+impl Engine {
+    /// Sets or moves the deadline of a body.
+    fn keep_until(
+        &mut self,
+        before: Option<DeadlineKey>,
+        now: Instant,
+        after: Duration,
+        name: Name,
+    ) -> DeadlineKey {
+        if let Some(key) = before {
+            self.deadlines.cancel(key);
+        }
+        self.deadlines.set(now + after, Timer::Body(name))
+    }
+
+    /// A body was left alone for too long.
+    pub(super) fn body_expired(&mut self, name: Name) {
+        match name {
+            Name::Asked(session, token) => self.asked_expired(session, &token),
+            Name::Served(session, serial) => self.served_expired(session, serial),
+            Name::Coming(session, serial) => {
+                if self.drop_coming(session, serial) {
+                    self.notice(session, Notice::PartialBody);
+                }
+            }
+        }
+    }
+
+    /// A session ends, and with it its bodies.
+    pub(super) fn forget_bodies(&mut self, session: SessionId) {
+        for (_, asked) in self.bodies.asked.remove(&session).into_iter().flatten() {
+            self.let_go(asked);
+        }
+        while let Some(serial) = self.bodies.served.newest(session) {
+            self.drop_served(session, serial);
+        }
+        while let Some(serial) = self.bodies.coming.newest(session) {
+            self.drop_coming(session, serial);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Responses in blocks (RFC 7959 §2.2, §2.4): the body is kept, and later blocks are served
+//! without the handler.
+
+use super::{About, Name};
+use crate::message::option::encode_uint;
+use crate::message::pdu::PduError;
+use crate::message::{Number, Pdu, error};
+use crate::protocol::block::{self, Block, BodyError, Mode, Shared};
+use crate::protocol::deadline::DeadlineKey;
+use crate::protocol::engine::{Engine, Notice};
+use crate::protocol::session::SessionId;
+use crate::protocol::time::Instant;
+
+/// How many bodies are kept for a session. The oldest makes room for a new one.
+const MAX_PER_SESSION: usize = 32;
+
+/// How many bodies are kept in a context. Beyond, handlers are called for each block.
+const MAX_SERVED: usize = 4096;
+
+/// What a response says of the body it has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Representation {
+    /// Its Content-Format.
+    pub format: u16,
+    /// For how many seconds it is fresh; `None` says nothing of it.
+    pub max_age: Option<u32>,
+    /// Its ETag, as a number; 0 if the library should find one where it needs one.
+    pub etag: u64,
+}
+
+/// A body that is sent in blocks.
+pub(super) struct Served {
+    about: About,
+    /// The response without what differs from block to block.
+    response: Pdu,
+    body: Shared,
+    /// Its last block has been sent.
+    is_done: bool,
+    deadline: DeadlineKey,
+}
+
+impl Engine {
+    /// Puts a body into a response: all of it where it fits and the client asked for no block,
+    /// else the block that the client asked for, or the first. If more blocks follow, and the
+    /// session leaves such things to the library, they are served from `body`.
+    pub fn add_body(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        request: &Pdu,
+        response: &mut Pdu,
+        about: Representation,
+        body: &Shared,
+    ) -> Result<(), BodyError> {
+        let bytes = (**body).as_ref();
+        let (mode, largest) = match self.sessions.get(id) {
+            Some(s) => (s.block_mode, s.largest_szx),
+            None => (Mode::default(), block::MAX_SZX),
+        };
+        let is_ours = mode.has(Mode::USE_LIBCOAP);
+        let asked = Block::of(request, Number::BLOCK2)?;
+        if let Some(block) = asked {
+            block.cut(bytes).ok_or(BodyError::BehindEnd(block.num))?;
+        }
+        if is_ours && about.etag != 0 {
+            response.add_option(Number::ETAG, &encode_uint(about.etag))?;
+        }
+        response.add_option(Number::CONTENT_FORMAT, &encode_uint(about.format.into()))?;
+        if let Some(seconds) = about.max_age {
+            response.add_option(Number::MAX_AGE, &encode_uint(seconds.into()))?;
+        }
+        let room = if is_ours { block::room(response) } else { usize::MAX };
+        let is_whole = match asked {
+            Some(b) => b.num == 0 && b.size() >= bytes.len() && bytes.len() <= room,
+            None => !is_ours || bytes.len() <= room,
+        };
+        if is_whole {
+            if let Some(block) = asked {
+                response.add_option(Number::BLOCK2, &Block { more: false, ..block }.encode())?;
+            }
+            return Ok(response.set_payload(bytes)?);
+        }
+        let first = Block { num: 0, more: false, szx: block::MAX_SZX };
+        let fitting = block::szx_within(block::room(response)).ok_or(PduError::TooLarge {
+            needed: response.used_size() + bytes.len(),
+            max: response.max_size(),
+        })?;
+        let block = asked.unwrap_or(first);
+        let block = block.shrink(fitting.min(largest)).ok_or(BodyError::BehindEnd(block.num))?;
+        let (block, slice) = block.cut(bytes).ok_or(BodyError::BehindEnd(block.num))?;
+        let is_kept = is_ours
+            && block.num == 0
+            && !mode.has(Mode::STLESS_BLOCK2)
+            && self.bodies.served.len() < MAX_SERVED;
+        if response.option(Number::ETAG).is_none() {
+            let etag = match (about.etag, is_kept) {
+                (0, true) => {
+                    self.bodies.next_etag += 1;
+                    self.bodies.next_etag
+                }
+                // Each block is cut from a body of its own: equal bodies must have equal tags.
+                (0, false) => block::fingerprint(bytes),
+                (given, _) => given,
+            };
+            response.add_option(Number::ETAG, &encode_uint(etag))?;
+        }
+        let template = is_kept.then(|| response.clone());
+        response.add_option(Number::BLOCK2, &block.encode())?;
+        response.add_option(Number::SIZE2, &encode_uint(bytes.len() as u64))?;
+        response.set_payload(slice)?;
+        if let Some(template) = template {
+            self.keep(now, id, About::of(request), template, body);
+        }
+        Ok(())
+    }
+
+    /// Keeps a body for the blocks that follow, in place of the one before.
+    fn keep(&mut self, now: Instant, id: SessionId, about: About, mut response: Pdu, body: &Shared) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let wait = session.params().max_transmit_wait();
+        let before = self.bodies.served.of(id).find(|(_, s)| s.about == about).map(|(serial, _)| serial);
+        let oldest = self.bodies.served.of(id).next().map(|(serial, _)| serial);
+        let is_full = self.bodies.served.of(id).count() >= MAX_PER_SESSION;
+        if let Some(serial) = before.or(oldest.filter(|_| is_full)) {
+            let is_done = self.drop_served(id, serial);
+            if is_done == Some(false) {
+                self.notice(id, Notice::BodyNotSent);
+            }
+        }
+        response.remove_option(Number::OBSERVE);
+        let name = Name::Served(id, self.bodies.served.next_serial());
+        let deadline = self.keep_until(None, now, wait, name);
+        let body = Shared::clone(body);
+        self.bodies.served.insert(id, Served { about, response, body, is_done: false, deadline });
+    }
+
+    /// Answers a request for a later block of a body that is kept. `false` if there is none.
+    pub(in crate::protocol::engine) fn serve_later_block(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        request: &Pdu,
+        multicast: bool,
+    ) -> bool {
+        if self.bodies.served.is_empty() {
+            return false;
+        }
+        let Ok(Some(asked)) = Block::of(request, Number::BLOCK2) else { return false };
+        if asked.num == 0 {
+            return false;
+        }
+        let about = About::of(request);
+        let Some(serial) =
+            self.bodies.served.of(id).rev().find(|(_, s)| s.about == about).map(|(serial, _)| serial)
+        else {
+            return false;
+        };
+        let Some(mut response) = self.prepare(id, request, false) else { return true };
+        let Some(session) = self.sessions.get(id) else { return true };
+        let (wait, largest) = (session.params().max_transmit_wait(), session.largest_szx);
+        let Some(served) = self.bodies.served.get_mut(id, serial) else { return true };
+        if let Err(e) = served.fill(&mut response, asked, largest) {
+            crate::log!(DEBUG, "block {}: {e}", asked.num);
+            error::replace(&mut response, request, e.response_code());
+        }
+        let before = served.deadline;
+        let deadline = self.keep_until(Some(before), now, wait, Name::Served(id, serial));
+        if let Some(served) = self.bodies.served.get_mut(id, serial) {
+            served.deadline = deadline;
+        }
+        self.answer(now, id, request, response, multicast);
+        true
+    }
+
+    pub(super) fn served_expired(&mut self, id: SessionId, serial: u64) {
+        if self.drop_served(id, serial) == Some(false) {
+            self.notice(id, Notice::BodyNotSent);
+        }
+    }
+
+    /// Lets go of a body. Gives whether all of it has been sent.
+    pub(super) fn drop_served(&mut self, id: SessionId, serial: u64) -> Option<bool> {
+        let served = self.bodies.served.remove(id, serial)?;
+        self.deadlines.cancel(served.deadline);
+        self.bodies.released.push(served.body);
+        Some(served.is_done)
+    }
+}
+
+impl Served {
+    /// Makes the response with one block.
+    fn fill(&mut self, response: &mut Pdu, asked: Block, largest: u8) -> Result<(), BodyError> {
+        let bytes = (*self.body).as_ref();
+        response.set_code(self.response.code());
+        for option in self.response.options() {
+            response.add_option(option.number, option.value)?;
+        }
+        let fitting = block::szx_within(block::room(response)).unwrap_or(0);
+        let block = asked.shrink(fitting.min(largest)).ok_or(BodyError::BehindEnd(asked.num))?;
+        let (block, slice) = block.cut(bytes).ok_or(BodyError::BehindEnd(asked.num))?;
+        response.add_option(Number::BLOCK2, &block.encode())?;
+        response.add_option(Number::SIZE2, &encode_uint(bytes.len() as u64))?;
+        response.set_payload(slice)?;
+        self.is_done |= !block.more;
+        Ok(())
+    }
+}
