@@ -298,7 +298,8 @@ uint16_t coap_new_message_id(coap_session_t *session);
  * Sends a message, which belongs to the library from now on, also if it fails. Confirmable ones
  * are sent again until they are acknowledged; NSTART of them are under way at a time.
  *
- * Returns the message ID, or COAP_INVALID_MID if the message cannot be sent.
+ * Returns the message ID, or COAP_INVALID_MID if the message cannot be sent. A request with Observe
+ * 1 and the token of an observation is sent by `coap_cancel_observe()`, whose 1 is returned then.
  *
  * @pre `session` is NULL or live; `pdu` is NULL or a live message, and is not used any more.
  */

@@ -303,6 +303,14 @@ void coap_session_init_token(coap_session_t *session, size_t length, const uint8
 coap_mid_t coap_session_send_ping(coap_session_t *session);
 
 /**
+ * Has the observations of this side go on when the session ends. At first they are cancelled
+ * then, each by a non-confirmable request. `coap_cancel_observe()` works all the same.
+ *
+ * @pre `session` is NULL or live.
+ */
+void coap_session_set_no_observe_cancel(coap_session_t *session);
+
+/**
  * Sets the first time-out of a confirmable message, in seconds (ACK_TIMEOUT, RFC 7252 §4.8). Values below 1, and such with more than 999 thousandths, are refused.
  *
  * @pre `session` is NULL or live.

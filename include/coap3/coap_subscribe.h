@@ -88,6 +88,20 @@ int coap_resource_notify_observers(coap_resource_t *resource, const coap_string_
  */
 void coap_check_notify(coap_context_t *context);
 
+/**
+ * Ends an observation of this side: sends the request that began it again, with Observe 1, as
+ * `message_type` says, COAP_MESSAGE_CON or COAP_MESSAGE_NON. What the server answers reaches the
+ * response handler.
+ *
+ * Returns 1, or 0 if no notification with this token has come, the observation has ended, or the
+ * request cannot be sent.
+ *
+ * @pre `session` is NULL or live; `token` is NULL or valid.
+ */
+int coap_cancel_observe(coap_session_t *session,
+                        coap_binary_t *token,
+                        coap_pdu_type_t message_type);
+
 #ifdef __cplusplus
 }
 #endif

@@ -456,7 +456,8 @@ pub unsafe extern "C" fn coap_new_message_id(session: *mut coap_session_t) -> u1
 /// Sends a message, which belongs to the library from now on, also if it fails. Confirmable ones
 /// are sent again until they are acknowledged; NSTART of them are under way at a time.
 ///
-/// Returns the message ID, or COAP_INVALID_MID if the message cannot be sent.
+/// Returns the message ID, or COAP_INVALID_MID if the message cannot be sent. A request with Observe
+/// 1 and the token of an observation is sent by `coap_cancel_observe()`, whose 1 is returned then.
 ///
 /// # Safety
 /// `session` is NULL or live; `pdu` is NULL or a live message, and is not used any more.
@@ -478,6 +479,13 @@ pub(super) fn send(session: &coap_session_t, pdu: Pdu) -> Option<coap_mid_t> {
 
 /// The same, with the body that it is the beginning of.
 fn send_with(session: &coap_session_t, pdu: Pdu, upload: Option<Upload>) -> Option<coap_mid_t> {
+    // As with the reference, a program may also end an observation by a request of its own.
+    if pdu.code().is_request()
+        && pdu.option_uint(Number::OBSERVE) == Some(COAP_OBSERVE_CANCEL.into())
+        && session.context().cancel_observation(session.id(), pdu.token(), pdu.kind())
+    {
+        return Some(1);
+    }
     let sent = session.context().send(session.id(), pdu, upload);
     sent.inspect_err(|e| log!(WARN, "coap_send: {e}")).ok().map(|mid| mid.0.into())
 }

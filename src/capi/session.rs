@@ -551,3 +551,14 @@ pub unsafe extern "C" fn coap_pdu_duplicate(
         Some(old.duplicate(mid, token, size, drop)?.into_raw())
     })
 }
+
+/// Has the observations of this side go on when the session ends. At first they are cancelled
+/// then, each by a non-confirmable request. `coap_cancel_observe()` works all the same.
+///
+/// # Safety
+/// `session` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_session_set_no_observe_cancel(session: *mut coap_session_t) {
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| unsafe { session.as_ref() }?.change(|s| s.keeps_observations = true));
+}

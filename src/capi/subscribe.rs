@@ -2,8 +2,11 @@
 
 use super::ffi::ffi;
 use super::handle::share;
+use super::pdu::bytes;
 use super::resource::notify;
 use super::types::*;
+use crate::log;
+use crate::message::Type;
 use core::ffi::c_int;
 
 /// Sets whether a client may observe a resource with GET or FETCH (RFC 7641): `mode` 1 if so, 0 if
@@ -47,4 +50,36 @@ pub unsafe extern "C" fn coap_check_notify(context: *mut coap_context_t) {
         unsafe { share(context) }?.notify_observers();
         Some(())
     });
+}
+
+/// Ends an observation of this side: sends the request that began it again, with Observe 1, as
+/// `message_type` says, COAP_MESSAGE_CON or COAP_MESSAGE_NON. What the server answers reaches the
+/// response handler.
+///
+/// Returns 1, or 0 if no notification with this token has come, the observation has ended, or the
+/// request cannot be sent.
+///
+/// # Safety
+/// `session` is NULL or live; `token` is NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_cancel_observe(
+    session: *mut coap_session_t,
+    token: *mut coap_binary_t,
+    message_type: coap_pdu_type_t,
+) -> c_int {
+    ffi(|| {
+        // SAFETY: NULL or valid, as the caller promises.
+        let (session, token) = unsafe { (session.as_ref()?, token.as_ref()?) };
+        // SAFETY: a valid binary has its bytes.
+        let token = unsafe { bytes(token.s, token.length) }?;
+        let kind = match message_type {
+            COAP_MESSAGE_CON => Type::Confirmable,
+            COAP_MESSAGE_NON => Type::NonConfirmable,
+            _ => {
+                log!(WARN, "coap_cancel_observe: a request is CON or NON, not {message_type}");
+                return None;
+            }
+        };
+        Some(session.context().cancel_observation(session.id(), token, kind).into())
+    })
 }

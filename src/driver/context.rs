@@ -4,7 +4,7 @@ use super::by_session::BySession;
 use super::socket::{Entry, Use};
 use super::{Application, EndpointHandle, SessionHandle, Sockets};
 use crate::address::Address;
-use crate::message::{Mid, Pdu};
+use crate::message::{Mid, Pdu, Type};
 use crate::net::{Poller, UdpSocket};
 use crate::protocol::block::Upload;
 use crate::protocol::cache::Cache;
@@ -337,6 +337,11 @@ impl Context {
         let sent = self.with(|state| state.engine.submit(crate::clock::now(), session, pdu, upload));
         self.drop_released();
         sent
+    }
+
+    /// Asks the peer to end an observation. `false` if there is none to end.
+    pub fn cancel_observation(&self, session: SessionId, token: &[u8], kind: Type) -> bool {
+        self.with(|state| state.engine.cancel_observation(crate::clock::now(), session, token, kind))
     }
 
     /// Gives a session up: what waits in it is not delivered, which the application hears at once.

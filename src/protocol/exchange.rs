@@ -5,8 +5,9 @@
 //! §8.2). Requests that are never answered are forgotten after EXCHANGE_LIFETIME, but only when
 //! there are many: a server may take its time.
 
+use super::observing::Observing;
 use super::time::Instant;
-use crate::message::Token;
+use crate::message::{Pdu, Token};
 use core::time::Duration;
 use hashbrown::HashMap;
 
@@ -20,6 +21,8 @@ struct Exchange {
     /// More than one response may come.
     lasting: bool,
     since: Instant,
+    /// What is observed by it, if anything.
+    observing: Option<Box<Observing>>,
 }
 
 /// The requests of one session.
@@ -30,22 +33,59 @@ pub struct Exchanges(Option<Box<Table>>);
 struct Table {
     by_token: HashMap<Token, Exchange>,
     sweep_at: usize,
+    next_serial: u64,
 }
 
 impl Exchanges {
     /// A request was sent. `lasting` if more than one response may come.
     pub fn begin(&mut self, now: Instant, token: &[u8], lasting: bool, lifetime: Duration) {
-        let table =
-            self.0.get_or_insert_with(|| Box::new(Table { by_token: HashMap::new(), sweep_at: SWEEP_AT }));
+        let empty = || Box::new(Table { by_token: HashMap::new(), sweep_at: SWEEP_AT, next_serial: 0 });
+        let table = self.0.get_or_insert_with(empty);
         if table.by_token.len() >= table.sweep_at {
             table.by_token.retain(|_, e| e.lasting || now - e.since < lifetime);
             table.sweep_at = SWEEP_AT.max(table.by_token.len() * 2);
         }
-        let entry =
-            table.by_token.entry(Token::new(token)).or_insert(Exchange { pending: 0, lasting, since: now });
+        let entry = table.by_token.entry(Token::new(token)).or_insert(Exchange {
+            pending: 0,
+            lasting,
+            since: now,
+            observing: None,
+        });
         entry.pending += 1;
         entry.lasting |= lasting;
         entry.since = now;
+    }
+
+    /// The request that was sent with this token begins an observation.
+    pub fn observe(&mut self, token: &[u8], request: Pdu) {
+        let Some(table) = &mut self.0 else { return };
+        let serial = table.next_serial;
+        table.next_serial += 1;
+        if let Some(entry) = table.by_token.get_mut(&Token::new(token)) {
+            entry.observing = Some(Box::new(Observing::new(request, serial)));
+        }
+    }
+
+    /// A notification came. `true` if a newer one came before it.
+    pub fn is_outdated(&mut self, now: Instant, token: &[u8], number: u32) -> bool {
+        let entry = self.0.as_mut().and_then(|t| t.by_token.get_mut(&Token::new(token)));
+        entry.and_then(|e| e.observing.as_mut()).is_some_and(|o| o.is_outdated(now, number))
+    }
+
+    /// The observation with this token is to end: gives the request that began it, if the peer has
+    /// confirmed it. The last response is still waited for.
+    pub fn cancel(&mut self, token: &[u8]) -> Option<Pdu> {
+        let entry = self.0.as_mut()?.by_token.get_mut(&Token::new(token))?;
+        let confirmed = entry.observing.take_if(|o| o.is_confirmed())?;
+        Some(confirmed.into_request())
+    }
+
+    /// The same for all observations, the newest first.
+    pub fn cancel_all(&mut self) -> Vec<Pdu> {
+        let entries = self.0.iter_mut().flat_map(|t| t.by_token.values_mut());
+        let mut all: Vec<_> = entries.filter_map(|e| e.observing.take_if(|o| o.is_confirmed())).collect();
+        all.sort_unstable_by_key(|o| core::cmp::Reverse(o.serial));
+        all.into_iter().map(|o| o.into_request()).collect()
     }
 
     /// A response came. `false` if nobody asked; `last` ends a lasting exchange too.

@@ -13,6 +13,7 @@ pub mod event;
 pub mod exchange;
 pub mod keepalive;
 pub mod observe;
+pub mod observing;
 pub mod params;
 pub mod resource;
 pub mod session;

@@ -4,6 +4,7 @@
 //! asks for: a second request with either replaces it. Peers can make it grow, so it has an end:
 //! [`MAX_PER_SESSION`] and [`MAX_OBSERVERS`].
 
+use super::block::Shown;
 use super::cache::Key;
 use super::resource::ResourceId;
 use super::session::SessionId;
@@ -39,6 +40,8 @@ pub struct Observer {
     pub resource: ResourceId,
     /// The request that is asked again for each notification.
     pub request: Pdu,
+    /// What the handler is shown of its body, if that came in blocks.
+    pub body: Option<Box<Shown>>,
     /// The message ID of the last notification, for a Reset that refuses it (RFC 7641 §3.6).
     pub last_mid: Option<Mid>,
     /// Non-confirmable notifications since the last confirmable one.
@@ -76,6 +79,7 @@ impl Observers {
         session: SessionId,
         resource: ResourceId,
         request: Pdu,
+        body: Option<Box<Shown>>,
         key: Option<Key>,
     ) -> Option<ObserverId> {
         if self.slab.len() >= MAX_OBSERVERS {
@@ -88,6 +92,7 @@ impl Observers {
             session,
             resource,
             request,
+            body,
             last_mid: None,
             non_count: 0,
             last_confirmed: now,

@@ -137,6 +137,8 @@ pub struct Session {
     pub asyncs: u32,
     /// Observations that the peer has begun and not ended (RFC 7641).
     pub observers: u32,
+    /// What this side observes is not cancelled when the session ends.
+    pub keeps_observations: bool,
     /// Who does what in block-wise transfers.
     pub block_mode: Mode,
     /// The exponent of the largest block that this side uses.
@@ -172,6 +174,7 @@ impl Session {
             last_reset: None,
             asyncs: 0,
             observers: 0,
+            keeps_observations: false,
             block_mode: Mode::default(),
             largest_szx: super::block::MAX_SZX,
             request_tag: (seed as u32).rotate_left(16),

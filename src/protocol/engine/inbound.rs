@@ -174,6 +174,8 @@ impl Engine {
         } else if answers(&pdu, sent) && self.bad_option(&pdu).is_none() {
             let sent = self.settle(now, id, mid);
             self.match_response(id, &pdu);
+            // As the answer to the request it is shown, even if a newer notification has overtaken it.
+            self.is_outdated(now, id, &pdu);
             self.deliver_response(now, id, sent, pdu);
         } else {
             if let Some(session) = self.sessions.get(id) {
@@ -223,6 +225,9 @@ impl Engine {
             && let Some(sent) = self.settle(now, id, mid)
         {
             self.recycle(sent);
+        }
+        if self.is_outdated(now, id, &pdu) {
+            return self.response_done(now, id, pdu, true);
         }
         self.deliver_response(now, id, None, pdu);
     }

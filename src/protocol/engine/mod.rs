@@ -13,6 +13,7 @@ mod census;
 mod inbound;
 mod keepalive;
 mod observe;
+mod observing;
 mod outbound;
 mod request;
 mod sessions;

@@ -5,7 +5,7 @@
 
 use super::{Engine, Handle};
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
-use crate::protocol::block::Block;
+use crate::protocol::block::{Block, Shown};
 use crate::protocol::cache::Key;
 use crate::protocol::event::{Event, Observation, Request};
 use crate::protocol::observe::{MAX_NON, MAX_PER_SESSION, ObserverId};
@@ -36,6 +36,7 @@ impl Engine {
         id: SessionId,
         resource: ResourceId,
         request: &Pdu,
+        body: Option<&Shown>,
         response: &mut Pdu,
     ) -> Observation {
         let Some(entry) = self.resources.get(resource) else { return Observation::None };
@@ -44,19 +45,21 @@ impl Engine {
         }
         let number = entry.resource.observe_number();
         let asked = request.option_uint(Number::OBSERVE);
-        if !matches!(asked, Some(REGISTER | DEREGISTER)) {
+        // RFC 7959 §3.4: the later blocks of a notification are not observed.
+        let is_later_block = matches!(Block::of(request, Number::BLOCK2), Ok(Some(b)) if b.num > 0);
+        if !matches!(asked, Some(REGISTER | DEREGISTER)) || is_later_block {
             return Observation::None;
         }
         // Another request for the same takes the place of the one before, and so does one with the
         // same token (RFC 7641 §4.1); one that ends it may have either.
-        let key = Key::derive(request, request.payload().unwrap_or_default(), None, &NOT_ASKED_FOR);
+        let whole = body.and_then(|b| b.data.as_deref()).or(request.payload()).unwrap_or_default();
+        let key = Key::derive(request, whole, None, &NOT_ASKED_FOR);
         let before = [
             self.observers.with_token(id, request.token()),
             key.and_then(|key| self.observers.with_request(id, resource, key)),
         ];
         before.into_iter().flatten().for_each(|known| self.remove_observer(known));
-        let is_later_block = matches!(Block::of(request, Number::BLOCK2), Ok(Some(b)) if b.num > 0);
-        if asked == Some(DEREGISTER) || is_later_block {
+        if asked == Some(DEREGISTER) {
             return Observation::None;
         }
         let Some(session) = self.sessions.get_mut(id) else { return Observation::None };
@@ -65,7 +68,8 @@ impl Engine {
             crate::log!(WARN, "** {session}: has too many observations, another one is not begun");
             return Observation::None;
         }
-        let added = self.observers.insert(now, id, resource, request.clone(), key);
+        let added =
+            self.observers.insert(now, id, resource, request.clone(), body.cloned().map(Box::new), key);
         let Some(observer) = added else {
             crate::log!(WARN, "there are too many observers, another one is not added");
             return Observation::None;
@@ -147,7 +151,8 @@ impl Engine {
         let session = self.sessions.get_mut(session_id)?;
         let (mid, max_size) = (session.new_mid(), session.max_pdu_size());
         let kind = if confirmable { Type::Confirmable } else { Type::NonConfirmable };
-        let mut request = self.observers.get_mut(id)?.request.clone();
+        let observer = self.observers.get_mut(id)?;
+        let (mut request, body) = (observer.request.clone(), observer.body.clone());
         request.set_mid(mid);
         let mut response = self.blank(kind, Code::EMPTY, mid, max_size);
         response.set_token(request.token()).ok()?;
@@ -157,7 +162,7 @@ impl Engine {
             session: session_id,
             resource,
             request,
-            body: None,
+            body,
             response,
             multicast: false,
             delayed: None,

@@ -52,9 +52,13 @@ impl Engine {
             left -= 1;
         }
         if pdu.code().is_request() {
-            let lasting = pdu.option_uint(Number::OBSERVE) == Some(0) || session.path.remote.is_multicast();
+            let observes = pdu.option_uint(Number::OBSERVE) == Some(0);
+            let lasting = observes || session.path.remote.is_multicast();
             let lifetime = session.params().exchange_lifetime();
             session.exchanges.begin(now, pdu.token(), lasting, lifetime);
+            if observes {
+                session.exchanges.observe(pdu.token(), pdu.clone());
+            }
         }
         let mid = pdu.mid();
         if confirmable && session.outstanding.len() >= usize::from(session.params().nstart) {

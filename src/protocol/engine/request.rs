@@ -64,7 +64,7 @@ impl Engine {
                     let _ = response.add_option(Number::BLOCK1, &block.encode());
                 }
                 let observation = match multicast {
-                    false => self.observe(now, id, resource, &request, &mut response),
+                    false => self.observe(now, id, resource, &request, body.as_deref(), &mut response),
                     true => Observation::None,
                 };
                 let delayed = None;

@@ -114,6 +114,7 @@ impl Engine {
 
     /// Drops all that waits in a session.
     fn silence(&mut self, id: SessionId) {
+        self.cancel_observations(id);
         self.drop_messages(id);
         self.forget_bodies(id);
         if self.sessions.get(id).is_some_and(|s| s.asyncs > 0) {
