@@ -32,8 +32,9 @@ handler(coap_resource_t *r UNUSED, coap_session_t *session, const coap_pdu_t *re
            code_text(coap_pdu_get_code(request)), (int)token.length, (const char *)token.s,
            query ? (const char *)query->s : "NULL");
     show_options("with", request);
-    printf("; response %s %s same mid %d", type_text(coap_pdu_get_type(response)),
-           code_text(coap_pdu_get_code(response)), coap_pdu_get_mid(request) == coap_pdu_get_mid(response));
+    printf("; response %s %s", type_text(coap_pdu_get_type(response)), code_text(coap_pdu_get_code(response)));
+    if (coap_pdu_get_type(request) == COAP_MESSAGE_CON)
+      printf(" same mid %d", coap_pdu_get_mid(request) == coap_pdu_get_mid(response));
     show_options("with", response);
     putchar('\n');
   }
