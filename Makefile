@@ -6,7 +6,8 @@
 # make headers    writes include/coap3, libcoap-3.sym and the status table of README.md anew
 # make deps       installs what building and testing need (Debian), or says how
 #
-# `make` and `make install` need cargo, cc and GNU binutils, nothing else.
+# `make` and `make install` need cargo, cc and GNU binutils, nothing else. `make install` does not need cargo
+# where it was not changed since `make`: the one who installs may be another than the one who builds.
 
 VARIANTS = notls
 DEFAULT = notls
@@ -36,11 +37,12 @@ all: $(VARIANTS:%=build/%/done)
 
 # One file of Rust code and all it depends on. Cargo decides whether there is something to do.
 target/%/release/libcoap_3.a: FORCE
-	@mkdir -p build/$*
-	COAP_ARTEFACT=$* $(CARGO) rustc --release --lib --crate-type staticlib --no-default-features \
+	@if [ -e $@ ] && ! command -v $(CARGO) >/dev/null; then echo "no cargo here: taking $@ as it is"; exit 0; fi; \
+	mkdir -p build/$* && echo "cargo rustc --release --features $*" \
+	&& COAP_ARTEFACT=$* $(CARGO) rustc --release --lib --crate-type staticlib --no-default-features --color never \
 	  --features $* --target-dir target/$* -- --print native-static-libs 2>build/$*/cargo.log \
-	  || { cat build/$*/cargo.log >&2; exit 1; }
-	@sed -n 's/^note: native-static-libs: //p' build/$*/cargo.log >build/$*/native-static-libs
+	&& sed -n 's/^note: native-static-libs: //p' build/$*/cargo.log >build/$*/native-static-libs \
+	|| { cat build/$*/cargo.log >&2; exit 1; }
 
 # The symbol version of every exported function, and nothing else exported.
 build/libcoap-3.map: libcoap-3.sym
@@ -76,41 +78,49 @@ build/%/done: build/%/shared.so build/%/static.a
 
 # What a static link needs beside what every C compiler adds by itself.
 PRIVATE_LIBS = $(filter-out -lgcc_s -lc,$(shell cat build/$(1)/native-static-libs))
-FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|g' \
-  -e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|g' \
+FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
+  -e '/^prefix=/!s|=$(PREFIX)/|=$${prefix}/|' \
   -e 's|@VERSION@|$(APIVERSION)|g' -e 's|@VARIANT@|$(1)|g' -e 's|@PRIVATE_LIBS@|$(PRIVATE_LIBS)|g'
 
+# Where the files go for now. The names may have blanks.
+TO_LIB = $(DESTDIR)$(LIBDIR)
+TO_INCLUDE = $(DESTDIR)$(INCLUDEDIR)
+TO_MAN = $(DESTDIR)$(MANDIR)
+PAGES = $(wildcard man/*.[357] man/*/*.[357])
+
 install: all $(VARIANTS:%=install-%)
-	ln -sf libcoap-3-$(DEFAULT).so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libcoap-3.so.$(SOVERSION)
-	ln -sf libcoap-3-$(DEFAULT).so.$(FILEVERSION) $(DESTDIR)$(LIBDIR)/libcoap-3.so
-	ln -sf libcoap-3-$(DEFAULT).a $(DESTDIR)$(LIBDIR)/libcoap-3.a
-	$(call FILL,$(DEFAULT)) pkgconfig/libcoap-3.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libcoap-3.pc
-	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/coap3 $(DESTDIR)$(LIBDIR)/cmake/libcoap
-	$(INSTALL) -m 644 include/coap3/*.h $(DESTDIR)$(INCLUDEDIR)/coap3
-	$(INSTALL) -m 644 cmake/libcoap-config-version.cmake $(DESTDIR)$(LIBDIR)/cmake/libcoap
-	sed -e 's|@TO_INCLUDEDIR@|$(shell realpath -m --relative-to=$(LIBDIR)/cmake/libcoap $(INCLUDEDIR))|' \
-	  cmake/libcoap-config.cmake.in >$(DESTDIR)$(LIBDIR)/cmake/libcoap/libcoap-config.cmake
-	for page in $(wildcard man/*.[357] man/*/*.[357]); do \
-	  $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; \
+	ln -sf libcoap-3-$(DEFAULT).so.$(SOVERSION) "$(TO_LIB)/libcoap-3.so.$(SOVERSION)"
+	ln -sf libcoap-3-$(DEFAULT).so.$(FILEVERSION) "$(TO_LIB)/libcoap-3.so"
+	ln -sf libcoap-3-$(DEFAULT).a "$(TO_LIB)/libcoap-3.a"
+	$(call FILL,$(DEFAULT)) pkgconfig/libcoap-3.pc.in >"$(TO_LIB)/pkgconfig/libcoap-3.pc"
+	$(INSTALL) -d "$(TO_INCLUDE)/coap3" "$(TO_LIB)/cmake/libcoap"
+	$(INSTALL) -m 644 include/coap3/*.h "$(TO_INCLUDE)/coap3"
+	$(INSTALL) -m 644 cmake/libcoap-config-version.cmake "$(TO_LIB)/cmake/libcoap"
+	sed -e 's|@TO_INCLUDEDIR@|$(shell realpath -m --relative-to='$(LIBDIR)/cmake/libcoap' '$(INCLUDEDIR)')|' \
+	  cmake/libcoap-config.cmake.in >"$(TO_LIB)/cmake/libcoap/libcoap-config.cmake"
+	@echo "installing the manual pages in $(TO_MAN)"
+	@for page in $(PAGES); do \
+	  $(INSTALL) -D -m 644 $$page "$(TO_MAN)/man$${page##*.}/$${page##*/}" || exit 1; \
 	done
-	man/aliases $(DESTDIR)$(MANDIR)
+	@man/aliases "$(TO_MAN)"
 
 install-%: build/%/done
-	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig
-	$(INSTALL) -m 644 build/$*/lib/libcoap-3-$*.so.$(FILEVERSION) $(DESTDIR)$(LIBDIR)
-	ln -sf libcoap-3-$*.so.$(FILEVERSION) $(DESTDIR)$(LIBDIR)/libcoap-3-$*.so.$(SOVERSION)
-	ln -sf libcoap-3-$*.so.$(FILEVERSION) $(DESTDIR)$(LIBDIR)/libcoap-3-$*.so
-	$(INSTALL) -m 644 build/$*/lib/libcoap-3-$*.a $(DESTDIR)$(LIBDIR)
-	$(call FILL,$*) pkgconfig/libcoap-3-VARIANT.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libcoap-3-$*.pc
+	$(INSTALL) -d "$(TO_LIB)/pkgconfig"
+	$(INSTALL) -m 644 build/$*/lib/libcoap-3-$*.so.$(FILEVERSION) "$(TO_LIB)"
+	ln -sf libcoap-3-$*.so.$(FILEVERSION) "$(TO_LIB)/libcoap-3-$*.so.$(SOVERSION)"
+	ln -sf libcoap-3-$*.so.$(FILEVERSION) "$(TO_LIB)/libcoap-3-$*.so"
+	$(INSTALL) -m 644 build/$*/lib/libcoap-3-$*.a "$(TO_LIB)"
+	$(call FILL,$*) pkgconfig/libcoap-3-VARIANT.pc.in >"$(TO_LIB)/pkgconfig/libcoap-3-$*.pc"
 
 uninstall:
-	rm -f $(DESTDIR)$(LIBDIR)/libcoap-3.* $(VARIANTS:%=$(DESTDIR)$(LIBDIR)/libcoap-3-%.*)
-	rm -f $(DESTDIR)$(LIBDIR)/pkgconfig/libcoap-3.pc $(VARIANTS:%=$(DESTDIR)$(LIBDIR)/pkgconfig/libcoap-3-%.pc)
-	rm -rf $(DESTDIR)$(LIBDIR)/cmake/libcoap $(DESTDIR)$(INCLUDEDIR)/coap3
-	for page in $(wildcard man/*.[357] man/*/*.[357]); do \
-	  rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; \
+	@echo "removing what make install put into $(TO_LIB), $(TO_INCLUDE) and $(TO_MAN)"
+	@for name in libcoap-3 $(VARIANTS:%=libcoap-3-%); do \
+	  rm -f "$(TO_LIB)/$$name".so "$(TO_LIB)/$$name".so.$(SOVERSION) "$(TO_LIB)/$$name".so.$(FILEVERSION) \
+	    "$(TO_LIB)/$$name".a "$(TO_LIB)/pkgconfig/$$name.pc"; \
 	done
-	rm -f $$(grep -lx '\.so man3/coap_.*' $(DESTDIR)$(MANDIR)/man3/coap_*.3 2>/dev/null)
+	rm -rf "$(TO_LIB)/cmake/libcoap" "$(TO_INCLUDE)/coap3"
+	@man/aliases "$(TO_MAN)" remove
+	@for page in $(PAGES); do rm -f "$(TO_MAN)/man$${page##*.}/$${page##*/}"; done
 
 demo:
 	@tools/deps demo
