@@ -272,7 +272,7 @@ pub unsafe extern "C" fn coap_add_block_b_data(
 /// body of `total` bytes is made; one that is too small grows. What no data has been put into is 0.
 ///
 /// Returns the body, which may have moved and which `coap_delete_binary()` frees, or NULL if there
-/// is no data or no memory; then `body_data` has been freed.
+/// is no data, no memory or nothing to make; then `body_data` has been freed.
 ///
 /// # Safety
 /// `body_data` is NULL or binary data from this library, and is not used any more; `data` has
@@ -311,6 +311,9 @@ unsafe fn build_body(
         return None;
     }
     let needed = offset.checked_add(length)?.max(total);
+    if needed == 0 {
+        return None;
+    }
     // SAFETY: NULL or live, as the caller promises.
     let size = unsafe { body.as_ref() }.map(|b| b.length);
     let body = match size {

@@ -155,7 +155,7 @@ pub fn fitting_szx(pdu: &Pdu) -> Result<u8, PduError> {
 }
 
 /// Puts the slice of `body` that the request's Block2 option asks for into the response; all of
-/// it when it fits and the client asked for no slice. A body in slices has Size2 in the first.
+/// it when it fits and the client asked for no slice. Each slice has Size2.
 pub fn add_slice(request: &Pdu, response: &mut Pdu, body: &[u8]) -> Result<(), BodyError> {
     let asked = Block::of(request, Number::BLOCK2)?;
     let fits = body.len() + 1 + response.used_size() <= response.max_size();
@@ -172,9 +172,7 @@ pub fn add_slice(request: &Pdu, response: &mut Pdu, body: &[u8]) -> Result<(), B
     block = block.shrink(largest).ok_or(BodyError::BehindEnd(block.num))?;
     let (block, slice) = block.cut(body).ok_or(BodyError::BehindEnd(block.num))?;
     response.add_option(Number::BLOCK2, &block.encode())?;
-    if block.num == 0 {
-        response.add_option(Number::SIZE2, &encode_uint(body.len() as u64))?;
-    }
+    response.add_option(Number::SIZE2, &encode_uint(body.len() as u64))?;
     response.set_payload(slice)?;
     Ok(())
 }
