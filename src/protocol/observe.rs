@@ -237,6 +237,12 @@ impl Observers {
         }
     }
 
+    /// How many resources and observers wait for notifications to be made.
+    #[cfg(test)]
+    pub(crate) fn waiting_len(&self) -> usize {
+        self.changed.len() + self.due.len() + self.held.values().map(VecDeque::len).sum::<usize>()
+    }
+
     /// A session has ended.
     pub fn forget_held(&mut self, session: SessionId) {
         self.held.remove(&session);

@@ -221,7 +221,7 @@ impl Engine {
             self.recycle(pdu);
             return;
         }
-        if let Some(mid) = self.request_under_way(id, pdu.token())
+        if let Some(mid) = self.request_under_way(id, &pdu)
             && let Some(sent) = self.settle(now, id, mid)
         {
             self.recycle(sent);

@@ -173,14 +173,17 @@ impl Engine {
         self.outstanding.get(&(id, mid)).map(|out| &out.pdu)
     }
 
-    /// The message ID of the request with this token that is under way.
-    pub(super) fn request_under_way(&self, id: SessionId, token: &[u8]) -> Option<Mid> {
+    /// The message ID of the request under way that this response answers, going by its token. A
+    /// notification does not answer the request that ends its observation: it only crossed it.
+    pub(super) fn request_under_way(&self, id: SessionId, response: &Pdu) -> Option<Mid> {
         let session = self.sessions.get(id)?;
-        session
-            .outstanding
-            .iter()
-            .copied()
-            .find(|mid| self.under_way(id, *mid).is_some_and(|p| p.code().is_request() && p.token() == token))
+        let token = response.token();
+        let crosses =
+            |p: &Pdu| response.option(Number::OBSERVE).is_some() && p.option_uint(Number::OBSERVE) == Some(1);
+        session.outstanding.iter().copied().find(|mid| {
+            let sent = self.under_way(id, *mid);
+            sent.is_some_and(|p| p.code().is_request() && p.token() == token && !crosses(p))
+        })
     }
 
     /// Lets waiting messages go as far as NSTART allows.

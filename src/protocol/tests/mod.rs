@@ -9,6 +9,7 @@ mod groups;
 mod lossy;
 mod malformed;
 mod matching;
+mod observe;
 mod operations;
 mod reliability;
 mod requests;
