@@ -33,7 +33,7 @@ INSTALL = install
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(VARIANTS:%=build/%/done)
+all: $(VARIANTS:%=build/%/done) build/$(DEFAULT)/plain.so
 
 # One file of Rust code and all it depends on. Cargo decides whether there is something to do.
 target/%/release/libcoap_3.a: FORCE
@@ -76,6 +76,12 @@ build/%/done: build/%/shared.so build/%/static.a
 	ln -f build/$*/static.a build/$*/lib/libcoap-3-$*.a
 	touch $@
 
+# Programs that were linked to a libcoap built by CMake ask for libcoap-3.so.3, and for no symbol version. An object of
+# that name leads them on to the default variant. It is no symbolic link, since ldconfig goes by the names inside.
+build/%/plain.so: build/%/done
+	$(CC) -shared -nostdlib -o $@ -Wl,-soname,libcoap-3.so.$(SOVERSION) -Wl,--no-as-needed \
+	  build/$*/lib/libcoap-3-$*.so.$(SOVERSION)
+
 # What a static link needs beside what every C compiler adds by itself.
 PRIVATE_LIBS = $(filter-out -lgcc_s -lc,$(shell cat build/$(1)/native-static-libs))
 FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
@@ -89,7 +95,7 @@ TO_MAN = $(DESTDIR)$(MANDIR)
 PAGES = $(wildcard man/*.[357] man/*/*.[357])
 
 install: all $(VARIANTS:%=install-%)
-	ln -sf libcoap-3-$(DEFAULT).so.$(SOVERSION) "$(TO_LIB)/libcoap-3.so.$(SOVERSION)"
+	$(INSTALL) -m 644 build/$(DEFAULT)/plain.so "$(TO_LIB)/libcoap-3.so.$(SOVERSION)"
 	ln -sf libcoap-3-$(DEFAULT).so.$(FILEVERSION) "$(TO_LIB)/libcoap-3.so"
 	ln -sf libcoap-3-$(DEFAULT).a "$(TO_LIB)/libcoap-3.a"
 	$(call FILL,$(DEFAULT)) pkgconfig/libcoap-3.pc.in >"$(TO_LIB)/pkgconfig/libcoap-3.pc"
