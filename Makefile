@@ -79,7 +79,7 @@ build/%/done: build/%/shared.so build/%/static.a
 # Programs that were linked to a libcoap built by CMake ask for libcoap-3.so.3, and for no symbol version. An object of
 # that name leads them on to the default variant. It is no symbolic link, since ldconfig goes by the names inside.
 build/%/plain.so: build/%/done
-	$(CC) -shared -nostdlib -o $@ -Wl,-soname,libcoap-3.so.$(SOVERSION) -Wl,--no-as-needed \
+	$(CC) -shared -nostdlib -o $@ -Wl,-soname,libcoap-3.so.$(SOVERSION) -Wl,--no-as-needed -Wl,-z,noexecstack \
 	  build/$*/lib/libcoap-3-$*.so.$(SOVERSION)
 
 # What a static link needs beside what every C compiler adds by itself.
