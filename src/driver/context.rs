@@ -104,7 +104,8 @@ pub struct Context {
 impl Context {
     /// A context without sockets.
     pub fn new(application: Box<dyn Application>) -> io::Result<Arc<Self>> {
-        let engine = Engine::new(Box::new(|| u64::from_ne_bytes(crate::random::bytes())));
+        let mut engine = Engine::new(Box::new(|| u64::from_ne_bytes(crate::random::bytes())));
+        engine.is_lost = super::loss::should_drop;
         Ok(Arc::new(Context {
             state: Mutex::new(State {
                 engine,

@@ -97,9 +97,7 @@ impl Sockets {
     /// Sends all that is queued, in batches per socket. Gives the sockets whose peer is not there.
     pub(super) fn send(&mut self, poller: &Poller, transmits: &mut Transmits) {
         for transmit in transmits.iter() {
-            if !super::loss::should_drop() {
-                self.queue(&transmit);
-            }
+            self.queue(&transmit);
         }
         transmits.clear();
         for key in core::mem::take(&mut self.pending) {

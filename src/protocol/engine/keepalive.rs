@@ -81,15 +81,20 @@ mod tests {
         (engine, id)
     }
 
-    /// Lets the clock run and gives when what was sent, in seconds.
-    fn sent(engine: &mut Engine, until: u64) -> Vec<(u64, Vec<u8>)> {
-        let mut all = Vec::new();
+    /// Lets the clock run and gives when what was sent, in seconds, and what there is to hear.
+    fn run(engine: &mut Engine, until: u64) -> (Vec<(u64, Vec<u8>)>, Vec<Event>) {
+        let (mut sent, mut heard) = (Vec::new(), Vec::new());
         while let Some(at) = engine.poll_timeout().filter(|at| *at <= Instant(until * 1000)) {
             engine.handle_timeout(at);
-            all.extend(engine.transmits().iter().map(|t| (at.0 / 1000, t.bytes.to_vec())));
+            heard.extend(core::iter::from_fn(|| engine.poll_event()));
+            sent.extend(engine.transmits().iter().map(|t| (at.0 / 1000, t.bytes.to_vec())));
             engine.transmits().clear();
         }
-        all
+        (sent, heard)
+    }
+
+    fn sent(engine: &mut Engine, until: u64) -> Vec<(u64, Vec<u8>)> {
+        run(engine, until).0
     }
 
     #[test]
@@ -120,8 +125,8 @@ mod tests {
         let (mut engine, _) = client(5);
         let times: Vec<_> = sent(&mut engine, 25).into_iter().map(|(at, _)| at).collect();
         assert_eq!(times, [5, 7, 11, 16, 21]);
-        assert!(sent(&mut engine, 26).len() == 1, "given up, and the next ping");
-        let events: Vec<_> = core::iter::from_fn(|| engine.poll_event()).collect();
+        let (pings, events) = run(&mut engine, 26);
+        assert!(pings.len() == 1, "given up, and the next ping");
         let [.., Event::Nack { reason, .. }, Event::Notice { notice, .. }] = &events[..] else {
             panic!("{events:?}")
         };

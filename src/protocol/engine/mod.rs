@@ -110,6 +110,8 @@ pub type Handle = Arc<dyn Any + Send + Sync>;
 pub struct Engine {
     /// Settings.
     pub config: Config,
+    /// Asked before each datagram: whether it is lost on purpose, to see what then happens.
+    pub is_lost: fn() -> bool,
     /// The resources.
     pub resources: Table<Handle>,
     sessions: Sessions,
@@ -125,6 +127,10 @@ pub struct Engine {
     bodies: blockwise::Bodies,
     /// Sessions that the application has left and that may have done what they had to.
     left: Vec<SessionId>,
+    /// Messages that are sent again when the application has heard of it.
+    resends: VecDeque<(Instant, SessionId, Mid)>,
+    /// The one that it is hearing of.
+    resending: Option<(Instant, SessionId, Mid)>,
     /// The session whose end was told last.
     ended: Option<SessionId>,
     deadlines: Deadlines<Timer>,
@@ -146,6 +152,7 @@ impl Engine {
     pub fn new(random: Random) -> Self {
         Engine {
             config: Config::default(),
+            is_lost: || false,
             resources: Table::default(),
             sessions: Sessions::default(),
             outstanding: HashMap::new(),
@@ -157,6 +164,8 @@ impl Engine {
             turn_began: Instant::default(),
             bodies: blockwise::Bodies::default(),
             left: Vec::new(),
+            resends: VecDeque::new(),
+            resending: None,
             ended: None,
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
@@ -183,6 +192,9 @@ impl Engine {
         if let Some(id) = self.ended.take() {
             self.sessions.remove(id);
         }
+        if let Some((now, id, mid)) = self.resending.take() {
+            self.resend(now, id, mid);
+        }
         if self.events.is_empty() {
             if let Some(notification) = self.next_notification() {
                 return Some(notification);
@@ -190,6 +202,9 @@ impl Engine {
             self.end_left();
         }
         let event = self.events.pop_front().map(|event| self.name_request(event));
+        if let Some(Event::Notice { notice: Notice::Retransmitted, .. }) = &event {
+            self.resending = self.resends.pop_front();
+        }
         if let Some(Event::Ended { session, .. }) = &event {
             self.ended = Some(*session);
         }

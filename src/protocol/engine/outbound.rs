@@ -97,8 +97,11 @@ impl Engine {
     fn transmit(&mut self, now: Instant, id: SessionId, pdu: &mut Pdu) {
         let bytes = pdu.encode_udp();
         if let Some(session) = self.sessions.get(id) {
+            let lost = (self.is_lost)();
             crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes", bytes.len());
-            self.transmits.push(id, &session.path, bytes);
+            if !lost {
+                self.transmits.push(id, &session.path, bytes);
+            }
             crate::log::pdu::show(Level::DEBUG, pdu, Framing::Udp);
         }
         self.sessions.touch(id, now);
@@ -121,8 +124,11 @@ impl Engine {
     /// Sends a stored answer once more.
     pub(super) fn repeat(&mut self, now: Instant, id: SessionId, reply: &[u8]) {
         if let Some(session) = self.sessions.get(id) {
+            let lost = (self.is_lost)();
             crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes (again)", reply.len());
-            self.transmits.push(id, &session.path, reply);
+            if !lost {
+                self.transmits.push(id, &session.path, reply);
+            }
         }
         self.sessions.touch(id, now);
     }
@@ -149,10 +155,19 @@ impl Engine {
         }
         out.attempts += 1;
         out.timeout = self.keepalive.limit(session.role, out.timeout.saturating_mul(2));
-        let (n, ms) = (out.attempts, out.timeout.as_millis());
-        crate::log!(DEBUG, "** {session}: mid=0x{:04x}: retransmission #{n} (next {ms}ms)", mid.0);
         self.notice(id, Notice::Retransmitted);
+        self.resends.push_back((now, id, mid));
         out.deadline = self.deadlines.set(now + out.timeout, Timer::Retransmit(id, mid));
+        self.outstanding.insert((id, mid), out);
+    }
+
+    /// The application has heard that a message is sent again: it is, unless that has settled it.
+    pub(super) fn resend(&mut self, now: Instant, id: SessionId, mid: Mid) {
+        let Some(mut out) = self.outstanding.remove(&(id, mid)) else { return };
+        if let Some(session) = self.sessions.get(id) {
+            let (n, ms) = (out.attempts, out.timeout.as_millis());
+            crate::log!(DEBUG, "** {session}: mid=0x{:04x}: retransmission #{n} (next {ms}ms)", mid.0);
+        }
         self.transmit(now, id, &mut out.pdu);
         self.outstanding.insert((id, mid), out);
     }
