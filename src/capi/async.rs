@@ -51,6 +51,7 @@ pub unsafe extern "C" fn coap_register_async(
         context.with(|state| {
             let now = clock::now();
             let id = state.engine.register_async(now, session.id(), &request.inner, delay_of(delay))?;
+            state.engine.set_async_body(id, request.body.clone());
             if delay != 0
                 && let Some(of) = state.engine.sessions().get(session.id())
             {

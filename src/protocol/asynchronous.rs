@@ -1,6 +1,7 @@
 //! Delayed responses: requests that the application has put aside, to be handed out again when a
 //! delay is over or when it says so.
 
+use super::block::Shown;
 use super::deadline::DeadlineKey;
 use super::session::SessionId;
 use crate::message::{Pdu, Token};
@@ -24,6 +25,8 @@ pub struct Async {
     pub session: SessionId,
     /// A copy of it.
     pub request: Pdu,
+    /// What to show of its body, if that came in blocks.
+    pub body: Option<Box<Shown>>,
     /// When it is handed out again; `None` until the application says.
     pub deadline: Option<DeadlineKey>,
     generation: u32,
@@ -46,7 +49,8 @@ impl Asyncs {
         }
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
-        let index = self.slab.insert(Async { session, request, deadline: None, generation }) as u32;
+        let index =
+            self.slab.insert(Async { session, request, body: None, deadline: None, generation }) as u32;
         let id = AsyncId { index, generation };
         self.by_token.insert(key, id);
         Some(id)

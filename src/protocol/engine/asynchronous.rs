@@ -3,6 +3,7 @@
 use super::{Engine, Timer};
 use crate::message::Pdu;
 use crate::protocol::asynchronous::AsyncId;
+use crate::protocol::block::Shown;
 use crate::protocol::session::SessionId;
 use crate::protocol::time::Instant;
 use core::time::Duration;
@@ -23,6 +24,13 @@ impl Engine {
         owner.asyncs += 1;
         self.set_async_delay(now, id, delay);
         Some(id)
+    }
+
+    /// A request put aside has a body that came in blocks.
+    pub fn set_async_body(&mut self, id: AsyncId, body: Option<Box<Shown>>) {
+        if let Some(waiting) = self.asyncs.get_mut(id) {
+            waiting.body = body;
+        }
     }
 
     /// Sets when a request put aside is handed out again, from now on; `None`: not by itself.

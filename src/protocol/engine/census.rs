@@ -19,6 +19,7 @@ pub(crate) struct Census {
     pub(crate) duplicates: usize,
     pub(crate) events: usize,
     pub(crate) transmits: usize,
+    pub(crate) bodies: super::blockwise::Count,
 }
 
 impl Engine {
@@ -39,6 +40,7 @@ impl Engine {
             duplicates: self.duplicates.len(),
             events: self.events.len(),
             transmits: self.transmits.iter().count(),
+            bodies: self.bodies.count(),
         }
     }
 }

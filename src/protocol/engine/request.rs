@@ -305,6 +305,7 @@ impl Engine {
         let Some(waiting) = self.asyncs.get_mut(id) else { return };
         waiting.deadline = None;
         let (session, request) = (waiting.session, waiting.request.clone());
+        let body = waiting.body.clone();
         let Target::Resource(resource) = self.judge(&request) else {
             // The resource is gone in the meantime.
             self.free_async(id);
@@ -321,7 +322,7 @@ impl Engine {
             session,
             resource,
             request,
-            body: None,
+            body,
             response,
             multicast: false,
             delayed,

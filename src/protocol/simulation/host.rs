@@ -5,6 +5,7 @@ use crate::address::Address;
 use crate::message::{Code, Mid, Pdu, Type};
 use crate::protocol::Engine;
 use crate::protocol::asynchronous::AsyncId;
+use crate::protocol::block::Shown;
 use crate::protocol::engine::Datagram;
 use crate::protocol::event::{Event, NackReason, Notice, Request};
 use crate::protocol::resource::{Flags, Kind, Resource, ResourceId};
@@ -27,6 +28,8 @@ pub(crate) enum What {
     Request {
         /// The request.
         request: Pdu,
+        /// What is shown of its body, if that came in blocks.
+        body: Option<Box<Shown>>,
         /// Not for the first time: it was put aside.
         delayed: bool,
     },
@@ -36,6 +39,8 @@ pub(crate) enum What {
         sent: Option<Pdu>,
         /// The response.
         received: Pdu,
+        /// What is shown of its body, if that came in blocks.
+        body: Option<Box<Shown>>,
     },
     /// Something was not delivered.
     Nack {
@@ -213,6 +218,7 @@ impl Host {
     pub(crate) fn settle(&mut self, now: Instant, mut send: impl FnMut(&Address, &Address, &[u8])) {
         loop {
             while self.engine.poll_freed_async().is_some() {}
+            while self.engine.poll_released().is_some() {}
             let Some(event) = self.engine.poll_event() else { break };
             self.deliver(now, event);
         }
@@ -243,7 +249,8 @@ impl Host {
         match event {
             Event::Request(mut exchange) => {
                 let (request, delayed) = (exchange.request.clone(), exchange.delayed.is_some());
-                self.note(now, exchange.session, What::Request { request, delayed });
+                let body = exchange.body.clone();
+                self.note(now, exchange.session, What::Request { request, body, delayed });
                 if self.engine.resources.get(exchange.resource).is_none() {
                     return self.engine.resource_gone(now, exchange);
                 }
@@ -252,9 +259,9 @@ impl Host {
                 }
                 self.engine.respond(now, exchange);
             }
-            Event::Response { session, sent, received, .. } => {
+            Event::Response { session, sent, received, body } => {
                 let accepted = (self.accepts)(&received);
-                self.note(now, session, What::Response { sent, received: received.clone() });
+                self.note(now, session, What::Response { sent, received: received.clone(), body });
                 self.engine.response_done(now, session, received, accepted);
             }
             Event::Nack { session, sent, reason, mid } => {

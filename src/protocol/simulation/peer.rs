@@ -212,9 +212,9 @@ pub(crate) enum Seen {
 impl Seen {
     fn of(what: &What) -> Option<Seen> {
         Some(match what {
-            What::Request { request, delayed: false } => Seen::Request(request.mid().0),
-            What::Request { request, delayed: true } => Seen::Delayed(request.mid().0),
-            What::Response { sent, received } => Seen::Response(
+            What::Request { request, delayed: false, .. } => Seen::Request(request.mid().0),
+            What::Request { request, delayed: true, .. } => Seen::Delayed(request.mid().0),
+            What::Response { sent, received, .. } => Seen::Response(
                 received.code(),
                 received.token().to_vec(),
                 sent.as_ref().map(|sent| sent.mid().0),

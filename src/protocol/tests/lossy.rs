@@ -301,7 +301,7 @@ impl<'a> Verdict<'a> {
         }
         for record in &other.journal {
             match &record.what {
-                What::Request { request, delayed: false } if request.token() == asked.token => {
+                What::Request { request, delayed: false, .. } if request.token() == asked.token => {
                     verdict.handled += 1;
                 }
                 What::Nack { sent: Some(sent), .. } if sent.token() == asked.token => {

@@ -4,6 +4,8 @@
 //! In the diagrams the host under test stands on the left and the test on the right; time runs
 //! down, and an X is a datagram that does not arrive.
 
+mod blockwise;
+mod bodies;
 mod duplicates;
 mod groups;
 mod lossy;

@@ -438,7 +438,10 @@ impl Asked {
                 return Step::Show(Some(Box::new(place(block, received))));
             }
             None => self.download.insert(Download { etag, ..Download::default() }),
-            Some(d) if d.etag != etag && self.restarts < MAX_RESTARTS => return Step::Restart(block.szx),
+            Some(d) if d.etag != etag => {
+                let again = self.restarts < MAX_RESTARTS;
+                return if again { Step::Restart(block.szx) } else { Step::Fail };
+            }
             Some(d) => d,
         };
         let end = offset + payload.len();

@@ -15,9 +15,6 @@ use crate::protocol::time::Instant;
 /// room.
 const MAX_PER_SESSION: usize = 16;
 
-/// The most memory that all unfinished bodies of a context take, in bytes.
-const MAX_COST: usize = 256 << 20;
-
 /// What an unfinished body costs beside its bytes.
 const BODY_COST: usize = 512;
 
@@ -133,8 +130,8 @@ impl Engine {
         if is_complete {
             return self.hand_out(now, id, serial, block, request);
         }
-        if self.bodies.coming_cost > MAX_COST {
-            crate::log!(WARN, "unfinished bodies take more than {MAX_COST} bytes");
+        if self.bodies.coming_cost > self.bodies.most_coming {
+            crate::log!(WARN, "unfinished bodies take more than {} bytes", self.bodies.most_coming);
             self.drop_coming(id, serial);
             self.notice(id, Notice::PartialBody);
             return self.refuse_block(now, id, request, Code::SERVICE_UNAVAILABLE);

@@ -9,8 +9,6 @@ mod client;
 mod collect;
 mod serve;
 mod table;
-#[cfg(test)]
-mod tests;
 
 pub(super) use collect::Collected;
 pub use serve::Representation;
@@ -29,6 +27,9 @@ use table::PerSession;
 /// The largest body that is put together here, in bytes.
 pub(super) const MAX_BODY: usize = 64 << 20;
 
+/// The most memory that all unfinished bodies that come to a server take, in bytes.
+const MAX_COMING: usize = 256 << 20;
+
 /// What a deadline is about.
 #[derive(Clone, Debug)]
 pub(super) enum Name {
@@ -41,16 +42,30 @@ pub(super) enum Name {
 }
 
 /// All bodies of a context that are under way.
-#[derive(Default)]
 pub(super) struct Bodies {
     asked: HashMap<SessionId, HashMap<Token, client::Asked>>,
     served: PerSession<serve::Served>,
     coming: PerSession<collect::Coming>,
-    /// The memory that `coming` takes.
+    /// The memory that `coming` takes, and the most that it may, in bytes.
     coming_cost: usize,
+    most_coming: usize,
     /// To be dropped where the application may run.
     released: Vec<Shared>,
     next_etag: u64,
+}
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Bodies {
+            asked: HashMap::new(),
+            served: PerSession::default(),
+            coming: PerSession::default(),
+            coming_cost: 0,
+            most_coming: MAX_COMING,
+            released: Vec::new(),
+            next_etag: 0,
+        }
+    }
 }
 
 impl Bodies {
@@ -58,9 +73,31 @@ impl Bodies {
         !self.released.is_empty()
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> Count {
+        Count {
+            asked: self.asked.values().map(HashMap::len).sum(),
+            served: self.served.len(),
+            coming: self.coming.len(),
+            cost: self.coming_cost,
+            released: self.released.len(),
+        }
+    }
+
     pub(super) fn pop_released(&mut self) -> Option<Shared> {
         (!self.released.is_empty()).then(|| self.released.remove(0))
     }
+}
+
+/// How many bodies there are, for tests.
+#[cfg(test)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Count {
+    pub(crate) asked: usize,
+    pub(crate) served: usize,
+    pub(crate) coming: usize,
+    pub(crate) cost: usize,
+    pub(crate) released: usize,
 }
 
 /// What makes two requests be about the same body: method, session and all options that are part
