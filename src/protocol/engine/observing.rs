@@ -2,7 +2,8 @@
 //! come too late.
 
 use super::Engine;
-use crate::message::{Number, Pdu, Type};
+use crate::message::{Number, Pdu, Token, Type};
+use crate::protocol::block::{Block, BodyError, Shared, Upload};
 use crate::protocol::session::SessionId;
 use crate::protocol::time::Instant;
 
@@ -14,9 +15,41 @@ impl Engine {
     /// Observe 1 (RFC 7641 §3.6). `false` if the peer has not confirmed such a one, or the request
     /// cannot be sent.
     pub fn cancel_observation(&mut self, now: Instant, id: SessionId, token: &[u8], kind: Type) -> bool {
+        if let Some((known_as, request, body)) = self.observed_as(id, token) {
+            return self.cancel_large(now, id, token, &known_as, request, kind, &body);
+        }
         let request = self.sessions.get_mut(id).and_then(|s| s.exchanges.cancel(token));
         let Some(request) = request.and_then(|r| self.deregistration(id, r, kind)) else { return false };
         let sent = self.submit(now, id, request, None);
+        sent.inspect_err(|e| crate::log!(WARN, "cannot end an observation: {e}")).is_ok()
+    }
+
+    /// The same for an observation whose request came in blocks, all of which are sent again. The
+    /// peer knows it by the token of the last of them.
+    #[expect(clippy::too_many_arguments, reason = "an observation has two names")]
+    fn cancel_large(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        token: &[u8],
+        known_as: &Token,
+        request: Pdu,
+        kind: Type,
+        body: &Shared,
+    ) -> bool {
+        let Some(session) = self.sessions.get_mut(id) else { return false };
+        if session.exchanges.cancel(known_as.as_bytes()).is_none() {
+            return false;
+        }
+        session.exchanges.abandon(known_as.as_bytes());
+        let (tag, largest) = (session.new_request_tag(), session.largest_szx);
+        let Some(mut request) = self.deregistration(id, request, kind) else { return false };
+        let begun = request.set_token(token).map_err(BodyError::from);
+        let begun = begun.and_then(|()| Upload::begin(&mut request, body, largest, &tag));
+        let sent = begun.map_err(|e| e.to_string()).and_then(|upload| {
+            let sent = self.submit(now, id, request, upload);
+            sent.map_err(|e| e.to_string())
+        });
         sent.inspect_err(|e| crate::log!(WARN, "cannot end an observation: {e}")).is_ok()
     }
 
@@ -27,7 +60,10 @@ impl Engine {
             return;
         }
         let (now, requests) = (session.last_used, session.exchanges.cancel_all());
-        for request in requests {
+        let is_last_block =
+            |request: &Pdu| matches!(Block::of(request, Number::BLOCK1), Ok(Some(b)) if b.num > 0);
+        // There is no time to send others before it; the peer finds out by the next notification.
+        for request in requests.into_iter().filter(|r| !is_last_block(r)) {
             let Some(request) = self.deregistration(id, request, Type::NonConfirmable) else { continue };
             if let Err(e) = self.send(now, id, request) {
                 crate::log!(WARN, "cannot end an observation: {e}");

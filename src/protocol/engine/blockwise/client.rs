@@ -4,12 +4,13 @@
 
 use super::{MAX_BODY, Name};
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
-use crate::protocol::block::{Answer, Assembly, Block, Mode, Shown, Upload};
+use crate::protocol::block::{Answer, Assembly, Block, Mode, Shared, Shown, Upload};
 use crate::protocol::deadline::DeadlineKey;
 use crate::protocol::engine::{Engine, Event, Notice, SendError};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::SessionId;
 use crate::protocol::time::Instant;
+use std::sync::Arc;
 
 /// From how many requests of a session on those that nobody waits for any more are looked for.
 const SWEEP_AT: usize = 1024;
@@ -30,6 +31,8 @@ pub(super) struct Asked {
     download: Option<Download>,
     restarts: u8,
     deadline: Option<DeadlineKey>,
+    /// A copy of the body that it was sent with, for as long as it observes.
+    whole: Option<Shared>,
 }
 
 /// The body of a response of which some blocks are there.
@@ -40,6 +43,8 @@ struct Download {
     /// Where the next block begins.
     next: usize,
     etag: Option<Vec<u8>>,
+    /// The Observe option, which the first block of a notification has (RFC 7959 §2.6).
+    observe: Option<Vec<u8>>,
 }
 
 /// What becomes of a response.
@@ -99,8 +104,15 @@ impl Engine {
                 return Err(e);
             }
         };
-        let asked =
-            Asked { token: token.clone(), request, upload, download: None, restarts: 0, deadline: None };
+        let asked = Asked {
+            token: token.clone(),
+            request,
+            upload,
+            download: None,
+            restarts: 0,
+            deadline: None,
+            whole: None,
+        };
         self.follow(now, id, token, asked);
         Ok(mid)
     }
@@ -166,14 +178,17 @@ impl Engine {
         if let Some(upload) = &asked.upload {
             match upload.answer(&received) {
                 Answer::Next(block) => return self.send_block(now, id, asked, block, sent, received),
-                Answer::Final => self.bodies.released.extend(asked.upload.take().map(|u| u.body)),
+                Answer::Final => {
+                    asked.keep_whole(&received);
+                    self.bodies.released.extend(asked.upload.take().map(|u| u.body));
+                }
             }
         }
-        let is_notification = received.token() == asked.token.as_bytes()
-            && received.option(Number::OBSERVE).is_some()
-            && asked.request.option_uint(Number::OBSERVE) == Some(0);
+        // The blocks that follow are asked for by requests of their own (RFC 7959 §2.6).
+        let is_notification =
+            received.option(Number::OBSERVE).is_some() && asked.observes() && asked.download.is_none();
         if is_notification {
-            asked = self.go_on_observing(now, id, asked);
+            asked = self.go_on_observing(now, id, Token::new(received.token()), asked);
         }
         let single = self.sessions.get(id).is_some_and(|s| s.block_mode.has(Mode::SINGLE_BODY));
         match asked.receive(&received, single) {
@@ -211,7 +226,7 @@ impl Engine {
 
     /// More notifications may come for this request. Gives what follows the one that came; an
     /// earlier one that is still coming is out of date.
-    fn go_on_observing(&mut self, now: Instant, id: SessionId, asked: Asked) -> Asked {
+    fn go_on_observing(&mut self, now: Instant, id: SessionId, token: Token, asked: Asked) -> Asked {
         let notification = asked.copy();
         let stale: Vec<Token> = match self.bodies.asked.get(&id) {
             Some(all) => {
@@ -219,13 +234,27 @@ impl Engine {
             }
             None => Vec::new(),
         };
-        for token in stale {
-            if let Some(before) = self.take_asked(id, token.as_bytes()) {
+        for stale in stale {
+            if let Some(before) = self.take_asked(id, stale.as_bytes()) {
                 self.let_go(before);
             }
         }
-        self.follow(now, id, asked.token.clone(), asked);
+        self.follow(now, id, token, asked);
         notification
+    }
+
+    /// The observation that the application knows by this token, where the peer knows it by
+    /// another since its request came in blocks: that token, and the request with its body.
+    pub(in crate::protocol::engine) fn observed_as(
+        &self,
+        id: SessionId,
+        token: &[u8],
+    ) -> Option<(Token, Pdu, Shared)> {
+        let known = |a: &Asked| a.token.as_bytes() == token && a.observes();
+        let (peers, asked) = self.bodies.asked.get(&id)?.iter().find(|(_, a)| known(a))?;
+        let mut request = asked.request.clone();
+        request.remove_option(Number::BLOCK1);
+        Some((peers.clone(), request, Shared::clone(asked.whole.as_ref()?)))
     }
 
     /// The next block of a body goes out.
@@ -312,6 +341,7 @@ impl Engine {
         body: Option<Box<Shown>>,
     ) {
         let token = asked.token.clone();
+        let observe = asked.download.as_ref().and_then(|d| d.observe.clone());
         self.let_go(asked);
         let sent = sent.map(|mut pdu| {
             pdu.remove_option(Number::BLOCK1);
@@ -322,6 +352,11 @@ impl Engine {
         rename(&mut received, &token);
         if body.as_ref().is_some_and(|b| b.data.is_some()) {
             received.remove_option(Number::BLOCK2);
+            if let Some(number) = observe {
+                // What is only shown need not fit.
+                received.set_max_size(usize::MAX);
+                let _ = received.update_option(Number::OBSERVE, &number);
+            }
         }
         self.events.push_back(Event::Response { session: id, sent, received, body });
     }
@@ -394,6 +429,19 @@ fn rename(pdu: &mut Pdu, token: &Token) {
 }
 
 impl Asked {
+    /// Whether the request begins an observation.
+    fn observes(&self) -> bool {
+        self.request.option_uint(Number::OBSERVE) == Some(0)
+    }
+
+    /// The body has been sent, and its memory is given back. If the response begins an observation,
+    /// the request that ends it needs the body again (RFC 8132 §2.4).
+    fn keep_whole(&mut self, response: &Pdu) {
+        if self.observes() && response.option(Number::OBSERVE).is_some() {
+            self.whole = self.upload.as_ref().map(|u| Arc::new((*u.body).as_ref().to_vec()) as Shared);
+        }
+    }
+
     /// Another one for the same request.
     fn copy(&self) -> Asked {
         Asked {
@@ -403,6 +451,7 @@ impl Asked {
             download: None,
             restarts: 0,
             deadline: None,
+            whole: self.whole.clone(),
         }
     }
 
@@ -415,6 +464,7 @@ impl Asked {
             download: self.download.take(),
             restarts: self.restarts,
             deadline: None,
+            whole: None,
         };
         // Blocks that the application asked for are those of the request; the library goes on.
         next.request.remove_option(Number::BLOCK1);
@@ -437,7 +487,10 @@ impl Asked {
                 // Nobody asked for this one: it is what it is.
                 return Step::Show(Some(Box::new(place(block, received))));
             }
-            None => self.download.insert(Download { etag, ..Download::default() }),
+            None => {
+                let observe = received.option(Number::OBSERVE).map(|o| o.value.to_vec());
+                self.download.insert(Download { etag, observe, ..Download::default() })
+            }
             Some(d) if d.etag != etag => {
                 let again = self.restarts < MAX_RESTARTS;
                 return if again { Step::Restart(block.szx) } else { Step::Fail };
