@@ -181,7 +181,7 @@ int coap_add_block_b_data(coap_pdu_t *pdu,
  * body of `total` bytes is made; one that is too small grows. What no data has been put into is 0.
  *
  * Returns the body, which may have moved and which `coap_delete_binary()` frees, or NULL if there
- * is no data or no memory; then `body_data` has been freed.
+ * is no data, no memory or nothing to make; then `body_data` has been freed.
  *
  * @pre `body_data` is NULL or binary data from this library, and is not used any more; `data` has
  * `length` bytes.
