@@ -128,124 +128,6 @@ void coap_set_app_data(coap_context_t *context, void *data);
 void *coap_get_app_data(const coap_context_t *context);
 
 /**
- * Sets how many idle sessions a server keeps; a new one then ends the one that was idle for
- * longest. 0, the default, stands for any number. A session that the application references does
- * not count as idle.
- *
- * @pre `context` is NULL or live.
- */
-void coap_context_set_max_idle_sessions(coap_context_t *context, unsigned int max_idle_sessions);
-
-/**
- * What `coap_context_set_max_idle_sessions()` set.
- *
- * @pre `context` is NULL or live.
- */
-unsigned int coap_context_get_max_idle_sessions(const coap_context_t *context);
-
-/**
- * Sets for how many seconds a server keeps an idle session; 0 stands for the default of 300.
- *
- * @pre `context` is NULL or live.
- */
-void coap_context_set_session_timeout(coap_context_t *context, unsigned int session_timeout);
-
-/**
- * What `coap_context_set_session_timeout()` set, in seconds.
- *
- * @pre `context` is NULL or live.
- */
-unsigned int coap_context_get_session_timeout(const coap_context_t *context);
-
-/**
- * Has each session that this side opened, now or later, ask its peer whether it is there when
- * nothing went over it for `seconds`; 0, as it is at first, does not. Over UDP the question is an
- * empty confirmable message (RFC 7252 §4.3). The answer reaches the pong handler; if there is
- * none, the nack handler is called and then the event handler with COAP_EVENT_KEEPALIVE_FAILURE.
- * Retransmissions are no further apart than `seconds`.
- *
- * @pre `context` is NULL or live.
- */
-void coap_context_set_keepalive(coap_context_t *context, unsigned int seconds);
-
-/**
- * Sets how many handshakes of secured sessions a server has under way; 0 stands for the default.
- * It limits sessions of transports with a handshake only.
- *
- * @pre `context` is NULL or live.
- */
-void coap_context_set_max_handshake_sessions(coap_context_t *context,
-                                             unsigned int max_handshake_sessions);
-
-/**
- * What `coap_context_set_max_handshake_sessions()` set.
- *
- * @pre `context` is NULL or live.
- */
-unsigned int coap_context_get_max_handshake_sessions(const coap_context_t *context);
-
-/**
- * Sets for how many seconds a session over a stream waits for the peer's CSM (RFC 8323 §5.3).
- *
- * @pre `context` is NULL or live.
- */
-COAP_DEPRECATED
-void coap_context_set_csm_timeout(coap_context_t *context,
-                                  unsigned int csm_timeout);
-
-/**
- * What `coap_context_set_csm_timeout()` set, in seconds; 30 before.
- *
- * @pre `context` is NULL or live.
- */
-COAP_DEPRECATED unsigned int coap_context_get_csm_timeout(const coap_context_t *context);
-
-/**
- * Sets for how many milliseconds a session over a stream waits for the peer's CSM (RFC 8323
- * §5.3): 10 to 10,000; what is less or more counts as that.
- *
- * @pre `context` is NULL or live.
- */
-void coap_context_set_csm_timeout_ms(coap_context_t *context, unsigned int csm_timeout_ms);
-
-/**
- * For how many milliseconds a session over a stream waits for the peer's CSM; 1000 at first.
- *
- * @pre `context` is NULL or live.
- */
-unsigned int coap_context_get_csm_timeout_ms(const coap_context_t *context);
-
-/**
- * Sets the largest message, in bytes, that is announced to peers of sessions over a stream
- * (RFC 8323 §5.3.1). Less than 64 is refused.
- *
- * @pre `context` is NULL or live.
- */
-void coap_context_set_csm_max_message_size(coap_context_t *context, uint32_t csm_max_message_size);
-
-/**
- * What `coap_context_set_csm_max_message_size()` set, in bytes.
- *
- * @pre `context` is NULL or live.
- */
-uint32_t coap_context_get_csm_max_message_size(const coap_context_t *context);
-
-/**
- * Sets the longest token that new sessions of this context accept, in bytes: 8 to 65,804
- * (RFC 8974). Others are refused.
- *
- * @pre `context` is NULL or live.
- */
-void coap_context_set_max_token_size(coap_context_t *context, size_t max_token_size);
-
-/**
- * Makes a critical option known: requests with it reach the handlers, which look at it.
- *
- * @pre `ctx` is NULL or live.
- */
-void coap_register_option(coap_context_t *ctx, uint16_t type);
-
-/**
  * Sets the handler that is called with each response to a request of this context's sessions.
  *
  * @pre `context` is NULL or live; the handler may be called until another is set or the context ends.
@@ -288,72 +170,6 @@ void coap_register_pong_handler(coap_context_t *context,
 int coap_handle_event(coap_context_t *context, coap_event_t event, coap_session_t *session);
 
 /**
- * A message ID for the next message of a session. Returns 0 if there is no session.
- *
- * @pre `session` is NULL or live.
- */
-uint16_t coap_new_message_id(coap_session_t *session);
-
-/**
- * Sends a message, which belongs to the library from now on, also if it fails. Confirmable ones
- * are sent again until they are acknowledged; NSTART of them are under way at a time.
- *
- * Returns the message ID, or COAP_INVALID_MID if the message cannot be sent. A request with Observe
- * 1 and the token of an observation is sent by `coap_cancel_observe()`, whose 1 is returned then.
- *
- * @pre `session` is NULL or live; `pdu` is NULL or a live message, and is not used any more.
- */
-coap_mid_t coap_send(coap_session_t *session, coap_pdu_t *pdu);
-
-/**
- * Acknowledges a confirmable message (RFC 7252 §4.2). Returns its message ID, or
- * COAP_INVALID_MID if it is not confirmable.
- *
- * @pre `session` is NULL or live, `request` is NULL or a live message.
- */
-coap_mid_t coap_send_ack(coap_session_t *session, const coap_pdu_t *request);
-
-/**
- * Rejects a message with a Reset (RFC 7252 §4.2). Returns its message ID, or COAP_INVALID_MID if
- * that fails.
- *
- * @pre `session` is NULL or live, `request` is NULL or a live message.
- */
-coap_mid_t coap_send_rst(coap_session_t *session, const coap_pdu_t *request);
-
-/**
- * Sends an empty message of this type with the message ID of `request`. Returns that, or
- * COAP_INVALID_MID if it fails.
- *
- * @pre `session` is NULL or live, `request` is NULL or a live message.
- */
-coap_mid_t coap_send_message_type(coap_session_t *session,
-                                  const coap_pdu_t *request,
-                                  coap_pdu_type_t type);
-
-/**
- * Makes an error response to `request`: the code, the options of the request that `opts` names,
- * and the text of the code as payload. Returns NULL if that fails; else a message for
- * `coap_send()`.
- *
- * @pre `request` is NULL or a live message; `opts` is NULL or valid.
- */
-coap_pdu_t *coap_new_error_response(const coap_pdu_t *request,
-                                    coap_pdu_code_t code,
-                                    coap_opt_filter_t *opts);
-
-/**
- * Sends what `coap_new_error_response()` makes. Returns the message ID, or COAP_INVALID_MID if
- * it fails.
- *
- * @pre `session` is NULL or live, `request` is NULL or a live message; `opts` is NULL or valid.
- */
-coap_mid_t coap_send_error(coap_session_t *session,
-                           const coap_pdu_t *request,
-                           coap_pdu_code_t code,
-                           coap_opt_filter_t *opts);
-
-/**
  * Whether all that a program asked for is done: 1 if nothing waits to be acknowledged or sent,
  * else 0.
  *
@@ -369,22 +185,6 @@ int coap_can_exit(coap_context_t *context);
  * @pre `ctx` is NULL or live; the names are NULL or C strings.
  */
 int coap_join_mcast_group_intf(coap_context_t *ctx, const char *groupname, const char *ifname);
-
-/**
- * Has requests to a multicast group reach only those resources whose flags say
- * COAP_RESOURCE_FLAGS_HAS_MCAST_SUPPORT; the others do not answer.
- *
- * @pre `context` is NULL or live.
- */
-void coap_mcast_per_resource(coap_context_t *context);
-
-/**
- * Sets how many networks a multicast request of this session may cross: 0 to 255. Returns 1, or 0
- * if that cannot be set.
- *
- * @pre `session` is NULL or live.
- */
-int coap_mcast_set_hops(coap_session_t *session, size_t hops);
 
 /**
  * Does one turn of the loop: what is due, then waiting for up to `timeout_ms` milliseconds until
@@ -514,6 +314,206 @@ int coap_context_set_pki_root_cas(coap_context_t *context, const char *ca_file, 
  */
 int coap_context_set_cid_tuple_change(coap_context_t *context,
                                       uint8_t every);
+
+/**
+ * A message ID for the next message of a session. Returns 0 if there is no session.
+ *
+ * @pre `session` is NULL or live.
+ */
+uint16_t coap_new_message_id(coap_session_t *session);
+
+/**
+ * Sends a message, which belongs to the library from now on, also if it fails. Confirmable ones
+ * are sent again until they are acknowledged; NSTART of them are under way at a time.
+ *
+ * Returns the message ID, or COAP_INVALID_MID if the message cannot be sent. A request with Observe
+ * 1 and the token of an observation is sent by `coap_cancel_observe()`, whose 1 is returned then.
+ *
+ * @pre `session` is NULL or live; `pdu` is NULL or a live message, and is not used any more.
+ */
+coap_mid_t coap_send(coap_session_t *session, coap_pdu_t *pdu);
+
+/**
+ * Acknowledges a confirmable message (RFC 7252 §4.2). Returns its message ID, or
+ * COAP_INVALID_MID if it is not confirmable.
+ *
+ * @pre `session` is NULL or live, `request` is NULL or a live message.
+ */
+coap_mid_t coap_send_ack(coap_session_t *session, const coap_pdu_t *request);
+
+/**
+ * Rejects a message with a Reset (RFC 7252 §4.2). Returns its message ID, or COAP_INVALID_MID if
+ * that fails.
+ *
+ * @pre `session` is NULL or live, `request` is NULL or a live message.
+ */
+coap_mid_t coap_send_rst(coap_session_t *session, const coap_pdu_t *request);
+
+/**
+ * Sends an empty message of this type with the message ID of `request`. Returns that, or
+ * COAP_INVALID_MID if it fails.
+ *
+ * @pre `session` is NULL or live, `request` is NULL or a live message.
+ */
+coap_mid_t coap_send_message_type(coap_session_t *session,
+                                  const coap_pdu_t *request,
+                                  coap_pdu_type_t type);
+
+/**
+ * Makes an error response to `request`: the code, the options of the request that `opts` names,
+ * and the text of the code as payload. Returns NULL if that fails; else a message for
+ * `coap_send()`.
+ *
+ * @pre `request` is NULL or a live message; `opts` is NULL or valid.
+ */
+coap_pdu_t *coap_new_error_response(const coap_pdu_t *request,
+                                    coap_pdu_code_t code,
+                                    coap_opt_filter_t *opts);
+
+/**
+ * Sends what `coap_new_error_response()` makes. Returns the message ID, or COAP_INVALID_MID if
+ * it fails.
+ *
+ * @pre `session` is NULL or live, `request` is NULL or a live message; `opts` is NULL or valid.
+ */
+coap_mid_t coap_send_error(coap_session_t *session,
+                           const coap_pdu_t *request,
+                           coap_pdu_code_t code,
+                           coap_opt_filter_t *opts);
+
+/**
+ * Sets how many networks a multicast request of this session may cross: 0 to 255. Returns 1, or 0
+ * if that cannot be set.
+ *
+ * @pre `session` is NULL or live.
+ */
+int coap_mcast_set_hops(coap_session_t *session, size_t hops);
+
+/**
+ * Sets how many idle sessions a server keeps; a new one then ends the one that was idle for
+ * longest. 0, the default, stands for any number. A session that the application references does
+ * not count as idle.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_max_idle_sessions(coap_context_t *context, unsigned int max_idle_sessions);
+
+/**
+ * What `coap_context_set_max_idle_sessions()` set.
+ *
+ * @pre `context` is NULL or live.
+ */
+unsigned int coap_context_get_max_idle_sessions(const coap_context_t *context);
+
+/**
+ * Sets for how many seconds a server keeps an idle session; 0 stands for the default of 300.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_session_timeout(coap_context_t *context, unsigned int session_timeout);
+
+/**
+ * What `coap_context_set_session_timeout()` set, in seconds.
+ *
+ * @pre `context` is NULL or live.
+ */
+unsigned int coap_context_get_session_timeout(const coap_context_t *context);
+
+/**
+ * Has each session that this side opened, now or later, ask its peer whether it is there when
+ * nothing went over it for `seconds`; 0, as it is at first, does not. Over UDP the question is an
+ * empty confirmable message (RFC 7252 §4.3). The answer reaches the pong handler; if there is
+ * none, the nack handler is called and then the event handler with COAP_EVENT_KEEPALIVE_FAILURE.
+ * Retransmissions are no further apart than `seconds`.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_keepalive(coap_context_t *context, unsigned int seconds);
+
+/**
+ * Sets how many handshakes of secured sessions a server has under way; 0 stands for the default.
+ * It limits sessions of transports with a handshake only.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_max_handshake_sessions(coap_context_t *context,
+                                             unsigned int max_handshake_sessions);
+
+/**
+ * What `coap_context_set_max_handshake_sessions()` set.
+ *
+ * @pre `context` is NULL or live.
+ */
+unsigned int coap_context_get_max_handshake_sessions(const coap_context_t *context);
+
+/**
+ * Sets for how many seconds a session over a stream waits for the peer's CSM (RFC 8323 §5.3).
+ *
+ * @pre `context` is NULL or live.
+ */
+COAP_DEPRECATED
+void coap_context_set_csm_timeout(coap_context_t *context,
+                                  unsigned int csm_timeout);
+
+/**
+ * What `coap_context_set_csm_timeout()` set, in seconds; 30 before.
+ *
+ * @pre `context` is NULL or live.
+ */
+COAP_DEPRECATED unsigned int coap_context_get_csm_timeout(const coap_context_t *context);
+
+/**
+ * Sets for how many milliseconds a session over a stream waits for the peer's CSM (RFC 8323
+ * §5.3): 10 to 10,000; what is less or more counts as that.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_csm_timeout_ms(coap_context_t *context, unsigned int csm_timeout_ms);
+
+/**
+ * For how many milliseconds a session over a stream waits for the peer's CSM; 1000 at first.
+ *
+ * @pre `context` is NULL or live.
+ */
+unsigned int coap_context_get_csm_timeout_ms(const coap_context_t *context);
+
+/**
+ * Sets the largest message, in bytes, that is announced to peers of sessions over a stream
+ * (RFC 8323 §5.3.1). Less than 64 is refused.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_csm_max_message_size(coap_context_t *context, uint32_t csm_max_message_size);
+
+/**
+ * What `coap_context_set_csm_max_message_size()` set, in bytes.
+ *
+ * @pre `context` is NULL or live.
+ */
+uint32_t coap_context_get_csm_max_message_size(const coap_context_t *context);
+
+/**
+ * Sets the longest token that new sessions of this context accept, in bytes: 8 to 65,804
+ * (RFC 8974). Others are refused.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_max_token_size(coap_context_t *context, size_t max_token_size);
+
+/**
+ * Makes a critical option known: requests with it reach the handlers, which look at it.
+ *
+ * @pre `ctx` is NULL or live.
+ */
+void coap_register_option(coap_context_t *ctx, uint16_t type);
+
+/**
+ * Has requests to a multicast group reach only those resources whose flags say
+ * COAP_RESOURCE_FLAGS_HAS_MCAST_SUPPORT; the others do not answer.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_mcast_per_resource(coap_context_t *context);
 
 /**
  * Stores the present time in `t`, in ticks. The count begins when the library is first used, goes

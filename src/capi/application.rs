@@ -35,7 +35,7 @@ pub(crate) struct Handlers {
 pub(crate) struct Program {
     pub(crate) handlers: Mutex<Handlers>,
     pub(crate) app_data: AppData,
-    pub(crate) settings: Mutex<super::net::Settings>,
+    pub(crate) settings: Mutex<super::net_settings::Settings>,
     pub(crate) asyncs: Mutex<HashMap<AsyncId, Box<coap_async_t>>>,
     pub(crate) release_user_data: Mutex<coap_resource_release_userdata_handler_t>,
 }

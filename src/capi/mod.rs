@@ -23,6 +23,8 @@ pub mod mem;
 pub mod net;
 pub mod net_loop;
 pub mod net_security;
+pub mod net_send;
+pub mod net_settings;
 pub mod option;
 pub mod pdu;
 pub mod prng;

@@ -502,7 +502,7 @@ pub unsafe extern "C" fn coap_session_send_ping(session: *mut coap_session_t) ->
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { session.as_ref() }?;
         let mid = session.change(Session::new_mid)?;
-        super::net::send(session, Pdu::new(Type::Confirmable, Code::EMPTY, mid, 0))
+        super::net_send::send(session, Pdu::new(Type::Confirmable, Code::EMPTY, mid, 0))
     })
 }
 

@@ -122,7 +122,7 @@ impl Block {
     pub fn at(offset: usize, szx: u8) -> Option<Block> {
         let size = 16usize << szx;
         let num = u32::try_from(offset / size).ok().filter(|n| *n <= MAX_NUM)?;
-        (offset % size == 0).then_some(Block { num, more: false, szx })
+        offset.is_multiple_of(size).then_some(Block { num, more: false, szx })
     }
 }
 
