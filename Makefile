@@ -151,5 +151,5 @@ deps:
 	@tools/deps install
 
 clean:
-	rm -rf build _prefix
+	rm -rf build _prefix target
 	$(CARGO) clean
