@@ -129,6 +129,7 @@ void *coap_get_app_data(const coap_context_t *context);
 
 /**
  * Sets the handler that is called with each response to a request of this context's sessions.
+ * Responses to nothing that was asked are rejected and do not reach it.
  *
  * @pre `context` is NULL or live; the handler may be called until another is set or the context ends.
  */
@@ -136,7 +137,8 @@ void coap_register_response_handler(coap_context_t *context,
                                     coap_response_handler_t handler);
 
 /**
- * Sets the handler that is called with each message that was not delivered.
+ * Sets the handler that is called with each confirmable message that was not delivered, and the
+ * reason.
  *
  * @pre `context` is NULL or live; the handler may be called until another is set or the context ends.
  */
@@ -324,14 +326,19 @@ uint16_t coap_new_message_id(coap_session_t *session);
 
 /**
  * Sends a message, which belongs to the library from now on, also if it fails. Confirmable ones
- * are sent again until they are acknowledged; NSTART of them are under way at a time.
+ * are sent again until they are acknowledged; NSTART of them are under way at a time, the others
+ * wait. May be called from any thread, also while another waits in the loop.
  *
- * Returns the message ID, or COAP_INVALID_MID if the message cannot be sent. A request with Observe
- * 1 and the token of an observation is sent by `coap_cancel_observe()`, whose 1 is returned then.
+ * Returns the message ID, which is another than the message had if one with that is still under
+ * way; or COAP_INVALID_MID if the message cannot be sent: the session has ended or was given up, the
+ * message or its token is too long, UDP has no such code, or it is confirmable and the session sends
+ * to a group. A request with Observe 1 and the token of an observation is sent by
+ * `coap_cancel_observe()`, whose 1 is returned then.
  *
  * @pre `session` is NULL or live; `pdu` is NULL or a live message, and is not used any more.
  */
-coap_mid_t coap_send(coap_session_t *session, coap_pdu_t *pdu);
+coap_mid_t coap_send(coap_session_t *session,
+                     coap_pdu_t *pdu);
 
 /**
  * Acknowledges a confirmable message (RFC 7252 §4.2). Returns its message ID, or
@@ -360,9 +367,9 @@ coap_mid_t coap_send_message_type(coap_session_t *session,
                                   coap_pdu_type_t type);
 
 /**
- * Makes an error response to `request`: the code, the options of the request that `opts` names,
- * and the text of the code as payload. Returns NULL if that fails; else a message for
- * `coap_send()`.
+ * Makes an error response to `request`: its token and message ID, the code, the options of the
+ * request that `opts` names, and the text of the code as payload. It is an acknowledgement if the
+ * request is confirmable. Returns NULL if that fails; else a message for `coap_send()`.
  *
  * @pre `request` is NULL or a live message; `opts` is NULL or valid.
  */
@@ -493,8 +500,10 @@ void coap_context_set_csm_max_message_size(coap_context_t *context, uint32_t csm
 uint32_t coap_context_get_csm_max_message_size(const coap_context_t *context);
 
 /**
- * Sets the longest token that new sessions of this context accept, in bytes: 8 to 65,804
- * (RFC 8974). Others are refused.
+ * Sets the longest token, in bytes, that requests may have: 8, as at first, to 65,804 (RFC 8974);
+ * another number changes nothing. What is received is held against it at once, what is sent in
+ * sessions that are opened from then on. Peers need not know tokens of more than 8 bytes; they
+ * are not asked whether they do.
  *
  * @pre `context` is NULL or live.
  */
@@ -509,7 +518,7 @@ void coap_register_option(coap_context_t *ctx, uint16_t type);
 
 /**
  * Has requests to a multicast group reach only those resources whose flags say
- * COAP_RESOURCE_FLAGS_HAS_MCAST_SUPPORT; the others do not answer.
+ * COAP_RESOURCE_FLAGS_HAS_MCAST_SUPPORT; the others do not answer. At first they reach all.
  *
  * @pre `context` is NULL or live.
  */

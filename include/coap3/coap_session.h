@@ -154,16 +154,20 @@ coap_session_t *coap_new_client_session(coap_context_t *ctx,
 coap_session_t *coap_session_reference(coap_session_t *session);
 
 /**
- * Gives a reference to a session back. A session that this side opened ends with the last one;
- * one that a peer opened goes on until it is idle for long enough.
+ * Gives a reference to a session back. With the last one, a session that this side opened ends as
+ * soon as its confirmable messages are acknowledged or given up; the handlers hear of them until
+ * then. One that a peer opened goes on until it is idle for long enough.
  *
  * @pre `session` is NULL or live; with the last reference it is not used any more.
  */
 void coap_session_release(coap_session_t *session);
 
 /**
- * Gives a session up: what waits in it is not delivered, which the nack handler is told with this
- * reason.
+ * Gives a session up. Before this returns, the nack handler is called with `reason` for each
+ * confirmable message that was under way or waited for its turn; if there was none, once without a
+ * message. Nothing more can be sent, but a session that a peer opened goes on when the peer sends
+ * again. The references stay. COAP_NACK_ICMP_ISSUE gives nothing up: the handler is called for what
+ * is under way, and the session goes on.
  *
  * @pre `session` is NULL or live.
  */
@@ -191,14 +195,15 @@ void *coap_session_get_app_data(const coap_session_t *session);
 const coap_address_t *coap_session_get_addr_local(const coap_session_t *session);
 
 /**
- * The address of the peer. It lives as long as the session.
+ * The address of the peer. It lives as long as the session. If the session sends to a group, it is
+ * that of the group, and in a response handler and after it that of who answered last.
  *
  * @pre `session` is NULL or live.
  */
 const coap_address_t *coap_session_get_addr_remote(const coap_session_t *session);
 
 /**
- * The group that a session of this side sends to; NULL if it sends to one peer.
+ * The multicast group that a session of this side sends to; NULL if it sends to one peer.
  *
  * @pre `session` is NULL or live.
  */
@@ -280,15 +285,19 @@ size_t coap_session_max_pdu_size(const coap_session_t *session);
 int coap_session_set_type_client(coap_session_t *session);
 
 /**
- * Makes a token that this session has not used before: up to 8 bytes at `token`, their number in
- * `length`, which says how much room there is. They get fewer as there is less.
+ * Makes a token that this session has not used before: 0 to 8 bytes at `token`, and their number in
+ * `*length`, whatever that was. Tokens count up from a random number, or from what
+ * `coap_session_init_token()` set.
  *
- * @pre `session` is NULL or live; `length` is NULL or valid; `token` has room for `*length` bytes.
+ * @pre `session` is NULL or live; `length` is NULL or valid; `token` is NULL or has room for 8 bytes.
  */
-void coap_session_new_token(coap_session_t *session, size_t *length, uint8_t *token);
+void coap_session_new_token(coap_session_t *session,
+                            size_t *length,
+                            uint8_t *token);
 
 /**
- * Sets from where `coap_session_new_token()` counts on: the token, taken as a number.
+ * Sets the token that `coap_session_new_token()` gives next; later ones count on from there. Of
+ * more than 8 bytes the first 8 count.
  *
  * @pre `session` is NULL or live; `token` has `length` bytes.
  */

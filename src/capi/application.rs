@@ -155,6 +155,7 @@ impl Application for Program {
             NackReason::Reset => COAP_NACK_RST,
             NackReason::Unreachable => COAP_NACK_ICMP_ISSUE,
             NackReason::BadResponse => COAP_NACK_BAD_RESPONSE,
+            NackReason::Given(reason) => reason,
         };
         // SAFETY: the program registered the handler for this; the pointers are good for the call.
         with_sent(sent, |sent| unsafe { handler(as_c(session), sent, reason, mid.0.into()) });

@@ -108,6 +108,7 @@ unsafe fn change_handlers(context: *const coap_context_t, change: impl FnOnce(&m
 }
 
 /// Sets the handler that is called with each response to a request of this context's sessions.
+/// Responses to nothing that was asked are rejected and do not reach it.
 ///
 /// # Safety
 /// `context` is NULL or live; the handler may be called until another is set or the context ends.
@@ -120,7 +121,8 @@ pub unsafe extern "C" fn coap_register_response_handler(
     unsafe { change_handlers(context, |handlers| handlers.response = handler) }
 }
 
-/// Sets the handler that is called with each message that was not delivered.
+/// Sets the handler that is called with each confirmable message that was not delivered, and the
+/// reason.
 ///
 /// # Safety
 /// `context` is NULL or live; the handler may be called until another is set or the context ends.

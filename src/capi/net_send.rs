@@ -19,10 +19,14 @@ pub unsafe extern "C" fn coap_new_message_id(session: *mut coap_session_t) -> u1
 }
 
 /// Sends a message, which belongs to the library from now on, also if it fails. Confirmable ones
-/// are sent again until they are acknowledged; NSTART of them are under way at a time.
+/// are sent again until they are acknowledged; NSTART of them are under way at a time, the others
+/// wait. May be called from any thread, also while another waits in the loop.
 ///
-/// Returns the message ID, or COAP_INVALID_MID if the message cannot be sent. A request with Observe
-/// 1 and the token of an observation is sent by `coap_cancel_observe()`, whose 1 is returned then.
+/// Returns the message ID, which is another than the message had if one with that is still under
+/// way; or COAP_INVALID_MID if the message cannot be sent: the session has ended or was given up, the
+/// message or its token is too long, UDP has no such code, or it is confirmable and the session sends
+/// to a group. A request with Observe 1 and the token of an observation is sent by
+/// `coap_cancel_observe()`, whose 1 is returned then.
 ///
 /// # Safety
 /// `session` is NULL or live; `pdu` is NULL or a live message, and is not used any more.
@@ -106,9 +110,9 @@ pub unsafe extern "C" fn coap_send_message_type(
     })
 }
 
-/// Makes an error response to `request`: the code, the options of the request that `opts` names,
-/// and the text of the code as payload. Returns NULL if that fails; else a message for
-/// `coap_send()`.
+/// Makes an error response to `request`: its token and message ID, the code, the options of the
+/// request that `opts` names, and the text of the code as payload. It is an acknowledgement if the
+/// request is confirmable. Returns NULL if that fails; else a message for `coap_send()`.
 ///
 /// # Safety
 /// `request` is NULL or a live message; `opts` is NULL or valid.

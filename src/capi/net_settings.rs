@@ -239,8 +239,10 @@ pub unsafe extern "C" fn coap_context_get_csm_max_message_size(context: *const c
     unsafe { setting_of(context, |s| s.csm_max_message_size) }
 }
 
-/// Sets the longest token that new sessions of this context accept, in bytes: 8 to 65,804
-/// (RFC 8974). Others are refused.
+/// Sets the longest token, in bytes, that requests may have: 8, as at first, to 65,804 (RFC 8974);
+/// another number changes nothing. What is received is held against it at once, what is sent in
+/// sessions that are opened from then on. Peers need not know tokens of more than 8 bytes; they
+/// are not asked whether they do.
 ///
 /// # Safety
 /// `context` is NULL or live.
@@ -272,7 +274,7 @@ pub unsafe extern "C" fn coap_register_option(ctx: *mut coap_context_t, r#type: 
 }
 
 /// Has requests to a multicast group reach only those resources whose flags say
-/// COAP_RESOURCE_FLAGS_HAS_MCAST_SUPPORT; the others do not answer.
+/// COAP_RESOURCE_FLAGS_HAS_MCAST_SUPPORT; the others do not answer. At first they reach all.
 ///
 /// # Safety
 /// `context` is NULL or live.

@@ -22,6 +22,7 @@ use std::sync::OnceLock;
 pub(super) struct Shown {
     local: ShownAddress,
     remote: ShownAddress,
+    group: ShownAddress,
     /// What it was opened with, where that was a pre-shared key.
     pub(super) client_psk: OnceLock<ClientPsk>,
 }
@@ -54,7 +55,7 @@ fn local_of(session: &coap_session_t) -> Option<*const coap_address_t> {
 }
 
 fn remote_of(session: &coap_session_t) -> Option<*const coap_address_t> {
-    shown(session)?.remote.show(session.read(|s| s.path.remote.clone()))
+    shown(session)?.remote.show(session.read(|s| s.correspondent().clone()))
 }
 
 thread_local! {
@@ -206,8 +207,9 @@ pub unsafe extern "C" fn coap_session_reference(session: *mut coap_session_t) ->
     })
 }
 
-/// Gives a reference to a session back. A session that this side opened ends with the last one;
-/// one that a peer opened goes on until it is idle for long enough.
+/// Gives a reference to a session back. With the last one, a session that this side opened ends as
+/// soon as its confirmable messages are acknowledged or given up; the handlers hear of them until
+/// then. One that a peer opened goes on until it is idle for long enough.
 ///
 /// # Safety
 /// `session` is NULL or live; with the last reference it is not used any more.
@@ -220,8 +222,11 @@ pub unsafe extern "C" fn coap_session_release(session: *mut coap_session_t) {
     });
 }
 
-/// Gives a session up: what waits in it is not delivered, which the nack handler is told with this
-/// reason.
+/// Gives a session up. Before this returns, the nack handler is called with `reason` for each
+/// confirmable message that was under way or waited for its turn; if there was none, once without a
+/// message. Nothing more can be sent, but a session that a peer opened goes on when the peer sends
+/// again. The references stay. COAP_NACK_ICMP_ISSUE gives nothing up: the handler is called for what
+/// is under way, and the session goes on.
 ///
 /// # Safety
 /// `session` is NULL or live.
@@ -231,10 +236,8 @@ pub unsafe extern "C" fn coap_session_disconnected(session: *mut coap_session_t,
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { share(session) }?;
         let reason = match reason {
-            COAP_NACK_TOO_MANY_RETRIES => NackReason::TooManyRetries,
-            COAP_NACK_RST => NackReason::Reset,
             COAP_NACK_ICMP_ISSUE => NackReason::Unreachable,
-            _ => NackReason::NotDeliverable,
+            _ => NackReason::Given(reason),
         };
         session.context().disconnect(&session, reason);
         Some(())
@@ -276,7 +279,8 @@ pub unsafe extern "C" fn coap_session_get_addr_local(
     ffi(|| local_of(unsafe { session.as_ref() }?))
 }
 
-/// The address of the peer. It lives as long as the session.
+/// The address of the peer. It lives as long as the session. If the session sends to a group, it is
+/// that of the group, and in a response handler and after it that of who answered last.
 ///
 /// # Safety
 /// `session` is NULL or live.
@@ -288,7 +292,7 @@ pub unsafe extern "C" fn coap_session_get_addr_remote(
     ffi(|| remote_of(unsafe { session.as_ref() }?))
 }
 
-/// The group that a session of this side sends to; NULL if it sends to one peer.
+/// The multicast group that a session of this side sends to; NULL if it sends to one peer.
 ///
 /// # Safety
 /// `session` is NULL or live.
@@ -299,8 +303,8 @@ pub unsafe extern "C" fn coap_session_get_addr_mcast(
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { session.as_ref() }?;
-        session.read(|s| s.role == Role::Client && s.path.remote.is_multicast())?.then_some(())?;
-        remote_of(session)
+        let group = session.read(|s| s.path.remote.is_multicast().then(|| s.path.remote.clone()))?;
+        shown(session)?.group.show(Some(group?))
     })
 }
 
@@ -446,11 +450,12 @@ pub unsafe extern "C" fn coap_session_set_type_client(session: *mut coap_session
     })
 }
 
-/// Makes a token that this session has not used before: up to 8 bytes at `token`, their number in
-/// `length`, which says how much room there is. They get fewer as there is less.
+/// Makes a token that this session has not used before: 0 to 8 bytes at `token`, and their number in
+/// `*length`, whatever that was. Tokens count up from a random number, or from what
+/// `coap_session_init_token()` set.
 ///
 /// # Safety
-/// `session` is NULL or live; `length` is NULL or valid; `token` has room for `*length` bytes.
+/// `session` is NULL or live; `length` is NULL or valid; `token` is NULL or has room for 8 bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_session_new_token(
     session: *mut coap_session_t,
@@ -471,7 +476,8 @@ pub unsafe extern "C" fn coap_session_new_token(
     });
 }
 
-/// Sets from where `coap_session_new_token()` counts on: the token, taken as a number.
+/// Sets the token that `coap_session_new_token()` gives next; later ones count on from there. Of
+/// more than 8 bytes the first 8 count.
 ///
 /// # Safety
 /// `session` is NULL or live; `token` has `length` bytes.

@@ -346,13 +346,17 @@ impl Context {
     }
 
     /// Gives a session up: what waits in it is not delivered, which the application hears at once.
+    /// But that nobody listens is no reason to give up, here as in what the network says.
     pub fn disconnect(&self, session: &Arc<SessionHandle>, reason: NackReason) {
         let _turn = self.delivery.lock();
-        let dropped = self.with(|state| state.engine.disconnect(session.id));
-        if dropped.is_empty() {
+        let concerned = self.with(|state| match reason {
+            NackReason::Unreachable => state.engine.messages_under_way(session.id),
+            _ => state.engine.disconnect(session.id),
+        });
+        if concerned.is_empty() {
             self.application.nack(session, None, reason, Mid(0));
         }
-        for sent in dropped {
+        for sent in concerned {
             let mid = sent.mid();
             self.application.nack(session, Some(sent), reason, mid);
         }

@@ -160,7 +160,10 @@ impl Context {
                         self.deliver(&mut state);
                         session
                     }
-                    Use::Client(session) => Some(session),
+                    Use::Client(session) => {
+                        state.engine.heard_from(session, &received.remote);
+                        Some(session)
+                    }
                 };
                 if !state.sockets.has(id, &socket) {
                     // A handler closed it; what is left in the batch came to nobody.

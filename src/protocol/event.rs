@@ -20,6 +20,8 @@ pub enum NackReason {
     Unreachable,
     /// The peer answered with what is no response.
     BadResponse,
+    /// What the application said when it gave the session up.
+    Given(u32),
 }
 
 /// Something happened to a session.

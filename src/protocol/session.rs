@@ -144,6 +144,8 @@ pub struct Session {
     pub largest_szx: u8,
     /// The Request-Tag that was used last (RFC 9175 §3).
     request_tag: u32,
+    /// Who answered last, where the session sends to a group.
+    pub responder: Option<Box<Address>>,
     /// While not zero the application holds the session, and it does not expire.
     holds: u32,
     params: Option<Box<Params>>,
@@ -177,6 +179,7 @@ impl Session {
             block_mode: Mode::default(),
             largest_szx: super::block::MAX_SZX,
             request_tag: (seed as u32).rotate_left(16),
+            responder: None,
             holds: 0,
             params: None,
             waiting: None,
@@ -232,6 +235,11 @@ impl Session {
     pub fn max_pdu_size(&self) -> usize {
         // The four bytes of the UDP header (RFC 7252 §3) are part of the datagram.
         (self.mtu as usize).saturating_sub(4)
+    }
+
+    /// Whom its messages come from: the peer, or who of a group answered last.
+    pub fn correspondent(&self) -> &Address {
+        self.responder.as_deref().unwrap_or(&self.path.remote)
     }
 
     /// The peer speaks, or is spoken to because it did: if it opened the session and that was given

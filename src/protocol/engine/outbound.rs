@@ -4,7 +4,7 @@
 use super::{Engine, Event, Notice, Outstanding, Timer};
 use crate::log::Level;
 use crate::message::Framing;
-use crate::message::{Code, Mid, Number, Pdu, Type};
+use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{SessionId, State};
 use crate::protocol::time::Instant;
@@ -26,6 +26,17 @@ pub enum SendError {
         /// The limit, in bytes.
         max: usize,
     },
+    /// The token of a request is longer than the session allowed when it was opened (RFC 8974).
+    #[error("token of {len} bytes is longer than the {max} allowed")]
+    LongToken {
+        /// Its length, in bytes.
+        len: usize,
+        /// The limit, in bytes.
+        max: usize,
+    },
+    /// Nobody could acknowledge it (RFC 7252 §8.1).
+    #[error("a message to a group cannot be confirmable")]
+    ConfirmableToGroup,
 }
 
 impl Engine {
@@ -43,7 +54,15 @@ impl Engine {
         if size > max {
             return Err(SendError::TooLarge { size, max });
         }
+        let (len, max) = (pdu.token().len(), self.config.max_token as usize);
+        let max = if session.extended_tokens { max } else { Token::DEFAULT_MAX };
+        if pdu.code().is_request() && len > max {
+            return Err(SendError::LongToken { len, max });
+        }
         let confirmable = pdu.kind() == Type::Confirmable;
+        if confirmable && session.path.remote.is_multicast() {
+            return Err(SendError::ConfirmableToGroup);
+        }
         // The ID of a message that is still under way would make both unanswerable. There is a free
         // one, unless there are 65,536 messages.
         let mut left = u16::MAX;

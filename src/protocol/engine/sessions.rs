@@ -85,6 +85,16 @@ impl Engine {
         }
     }
 
+    /// A datagram came from `remote` for a session of this side. Many may answer what it sends to a
+    /// group; the application is shown which of them did (RFC 7252 §8.2).
+    pub fn heard_from(&mut self, id: SessionId, remote: &Address) {
+        if let Some(session) = self.sessions.get_mut(id)
+            && session.path.remote.is_multicast()
+        {
+            session.responder = Some(Box::new(remote.clone()));
+        }
+    }
+
     /// The application holds the session: it does not expire until it is released.
     pub fn hold(&mut self, id: SessionId) {
         self.sessions.hold(id);
@@ -174,11 +184,16 @@ impl Engine {
     pub fn handle_unreachable(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         crate::log!(DEBUG, "***{session}: session ICMP issue (COAP_NACK_ICMP_ISSUE)");
-        for mid in &session.outstanding {
-            let sent = self.outstanding.get(&(id, *mid)).map(|out| out.pdu.clone());
-            let reason = NackReason::Unreachable;
-            self.events.push_back(Event::Nack { session: id, sent, reason, mid: *mid });
+        for sent in self.messages_under_way(id) {
+            self.nack(id, sent, NackReason::Unreachable);
         }
+    }
+
+    /// Copies of the confirmable messages that were sent and not acknowledged.
+    pub fn messages_under_way(&self, id: SessionId) -> Vec<Pdu> {
+        let mids = self.sessions.get(id).map(|session| &session.outstanding);
+        let sent = |mid: &Mid| self.outstanding.get(&(id, *mid)).map(|out| out.pdu.clone());
+        mids.into_iter().flatten().filter_map(sent).collect()
     }
 
     /// Takes all messages that wait in a session out of it.

@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::message::{Code, Number};
+use crate::protocol::engine::{Engine, SendError};
 use crate::protocol::resource::{Flags, Kind};
 use crate::protocol::session::Path;
 use crate::protocol::session::SocketId;
@@ -98,6 +99,33 @@ fn a_request_to_a_group_takes_many_responses() {
     assert_eq!(peer.seen(), [response.clone(), response]);
     peer.expect_silence();
     peer.finish();
+}
+
+/// RFC 7252 §8.1: there is nobody who could acknowledge it.
+#[test]
+fn a_confirmable_request_to_a_group_is_refused() {
+    let mut world = World::new(1, Conditions::PERFECT);
+    let group = Address::Ip(([224, 0, 1, 187], 5683).into());
+    let client = world.add_host();
+    let session = world.hosts[client].connect(world.now, &group);
+    let request = world.hosts[client].new_request(session, CON, Code::GET, "r");
+    let refused = world.hosts[client].engine.send(world.now, session, request);
+    assert_eq!(refused, Err(SendError::ConfirmableToGroup));
+}
+
+#[test]
+fn of_a_group_who_answered_last_is_the_one_who_is_spoken_with() {
+    let mut world = World::new(1, Conditions::PERFECT);
+    let group = Address::Ip(([224, 0, 1, 187], 5683).into());
+    let client = world.add_host();
+    let session = world.hosts[client].connect(world.now, &group);
+    let engine = &mut world.hosts[client].engine;
+    let correspondent = |engine: &Engine| engine.sessions().get(session).map(|s| s.correspondent().clone());
+    assert_eq!(correspondent(engine), Some(group));
+    for member in [Host::address_of(7, 5683), Host::address_of(8, 5683)] {
+        engine.heard_from(session, &member);
+        assert_eq!(correspondent(engine), Some(member));
+    }
 }
 
 #[test]
