@@ -92,8 +92,10 @@ typedef void (*coap_pong_handler_t)(coap_session_t *session,
 coap_context_t *coap_new_context(const coap_address_t *listen_addr);
 
 /**
- * Ends a context with its endpoints, sessions, resources and all that waits in them. That includes
- * the sessions that the application references: none may be used any more, nor released.
+ * Ends a context with its endpoints, sessions, resources, cache entries and all that waits in them.
+ * That includes the sessions that the application references: none may be used any more, nor
+ * released. The nack handler hears of messages that waited for their turn, the event handler of the
+ * end of each session that a peer opened. A handler may end the context it runs in.
  *
  * @pre `context` is NULL or live, and is not used any more.
  */

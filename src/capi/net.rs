@@ -32,8 +32,10 @@ pub unsafe extern "C" fn coap_new_context(listen_addr: *const coap_address_t) ->
     })
 }
 
-/// Ends a context with its endpoints, sessions, resources and all that waits in them. That includes
-/// the sessions that the application references: none may be used any more, nor released.
+/// Ends a context with its endpoints, sessions, resources, cache entries and all that waits in them.
+/// That includes the sessions that the application references: none may be used any more, nor
+/// released. The nack handler hears of messages that waited for their turn, the event handler of the
+/// end of each session that a peer opened. A handler may end the context it runs in.
 ///
 /// # Safety
 /// `context` is NULL or live, and is not used any more.
