@@ -28,8 +28,9 @@ AS_CLIENT = {
     "method not allowed": "4.05 - b'Method Not Allowed'",
     "DELETE": "2.02 - b''",
     "GET after DELETE": "2.05 0 b''",
-    "discovery": "2.05 40 136 bytes, b'</he' to b'rop\"'",
+    "discovery": "2.05 40 140 bytes, b'</he' to b'rop\"'",
     "discovery of one": "2.05 40 b'</echo>;rt=\"interop\"'",
+    "observe": "b'0 1 2 3', then 0",
     "sixteen outstanding": "['2.05', '4.04'] of 16",
 }
 

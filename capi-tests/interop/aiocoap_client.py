@@ -42,10 +42,34 @@ async def step(context, uri, method, path, payload, tuning):
         return type(error).__name__
 
 
+async def observe(context, uri):
+    """What is told of three changes, one at a time, and of one after the observation has ended."""
+    told = asyncio.Queue()
+    request = context.request(aiocoap.Message(code=aiocoap.GET, uri=uri + "/count", observe=0))
+    request.observation.register_callback(told.put_nowait)
+    seen = [(await asyncio.wait_for(request.response, 15)).payload]
+
+    async def change():
+        await context.request(aiocoap.Message(code=aiocoap.PUT, uri=uri + "/count")).response
+
+    try:
+        for _ in range(3):
+            await change()
+            seen.append((await asyncio.wait_for(told.get(), 15)).payload)
+        request.observation.cancel()
+        # The next notification is rejected; the one after that must not come.
+        await change()
+        await change()
+    except asyncio.TimeoutError:
+        seen.append("nothing")
+    return f"{b' '.join(seen)!r}, then {told.qsize()}" if "nothing" not in seen else repr(seen)
+
+
 async def main(uri):
     context = await aiocoap.Context.create_client_context(transports=["udp6"])
     for name, *rest in STEPS:
         print(f"{name} | {await step(context, uri, *rest)}", flush=True)
+    print(f"observe | {await observe(context, uri)}", flush=True)
     # Sixteen at once on one socket, and requests on several sockets: tokens must find their way back.
     paths = ["/separate?200", "/hello", "/large", "/nowhere"] * 4
     got = await asyncio.gather(*(step(context, uri, "GET", path, b"", NON) for path in paths))

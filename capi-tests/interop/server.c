@@ -7,7 +7,7 @@
  * /echo      POST answers the payload, with its Content-Format
  * /separate  GET answers after 300 ms, or after ?MILLISECONDS: an empty ACK comes first
  * /large     GET 1,000 bytes
- * /count     GET how often PUT came; PUT counts and answers nothing but 2.04: a duplicate must not count
+ * /count     GET how often PUT came, can be observed; PUT counts and answers nothing but 2.04: a duplicate must not count
  * /sessions  GET how many sessions the server has
  *
  * Ends with 0 at SIGINT or SIGTERM, everything freed.
@@ -155,8 +155,9 @@ get_count(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *
 static void
 put_count_up(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
              coap_pdu_t *response) {
-  (void)resource, (void)session, (void)request, (void)query;
+  (void)session, (void)request, (void)query;
   put_count++;
+  coap_resource_notify_observers(resource, NULL);
   coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
 }
 
@@ -187,6 +188,7 @@ add_resource(coap_context_t *context, const char *path, coap_method_handler_t ge
     coap_register_request_handler(resource, COAP_REQUEST_PUT, put);
   if (delete)
     coap_register_request_handler(resource, COAP_REQUEST_DELETE, delete);
+  coap_resource_set_get_observable(resource, get == get_count);
   coap_add_attr(resource, coap_make_str_const("rt"), coap_make_str_const("\"interop\""), 0);
   coap_add_resource(context, resource);
 }
