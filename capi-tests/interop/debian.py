@@ -50,6 +50,7 @@ NEWER = "4.3.1 answers in another way than 4.3.5, which is not here to compare w
 
 CLOCK = r"[A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d"
 KIB = b"0123456789abcdef" * 64
+BYTES = bytes((i ^ i >> 8) & 255 for i in range(65_536))
 
 SCENARIOS = [
     Scenario("methods", "-d 10", [
@@ -210,6 +211,28 @@ SCENARIOS = [
         Call("PUT of several blocks", "-m put -f {tmp}/in {u}/large", given={"in": KIB * 3 + b"tail"}),
         Call("GET of several blocks", "-o {tmp}/out {u}/large"),
         Call("GET of several blocks with NON", "-N -o {tmp}/out {u}/large"),
+    ], needs="block"),
+    Scenario("bodies of all sizes", "-d 20", [
+        call
+        for size in (1, 15, 16, 17, 1023, 1024, 1025, 1100, 2048, 2049, 10_000, 65_536)
+        for call in (
+            Call(f"PUT of {size} bytes", "-m put -f {tmp}/in {u}/body", given={"in": BYTES[:size]}),
+            Call(f"GET of {size} bytes", "-o {tmp}/out {u}/body"),
+        )
+    ], needs="block"),
+    Scenario("blocks of all sizes", "-d 20", [
+        call
+        for size in (16, 32, 64, 128, 256, 512, 1024)
+        for call in (
+            Call(f"PUT in blocks of {size}", f"-m put -b {size} -f {{tmp}}/in {{u}}/body", given={"in": BYTES[:3000]}),
+            Call(f"GET in blocks of {size}", f"-b {size} -o {{tmp}}/out {{u}}/body"),
+            Call(f"NON PUT in blocks of {size}", f"-N -m put -b {size} -f {{tmp}}/in {{u}}/body", given={"in": BYTES[:2000]}),
+            Call(f"NON GET in blocks of {size}", f"-N -b {size} -o {{tmp}}/out {{u}}/body"),
+        )
+    ], needs="block"),
+    Scenario("blocks that are lost", "-l 2,5 -d 20", [
+        Call("PUT", "-l 3 -m put -f {tmp}/in {u}/body", given={"in": BYTES[:3000]}),
+        Call("GET", "-l 2,4 -o {tmp}/out {u}/body"),
     ], needs="block"),
 ]
 
