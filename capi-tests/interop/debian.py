@@ -8,6 +8,7 @@ passes when exit code, standard output, standard error and written files are the
 import concurrent.futures
 import dataclasses
 import difflib
+import hashlib
 import pathlib
 import re
 import tempfile
@@ -300,7 +301,9 @@ def run_call(call, programs, side, uri):
         text = f"exit {code}\n--- stdout\n{out}\n--- stderr\n{err}".replace(tmp, "TMP")
         written = pathlib.Path(tmp) / "out"
         if written.exists():
-            text += f"\n--- file\n{written.read_bytes().hex()}"
+            content = written.read_bytes()
+            shown = content.hex() if len(content) < 1000 else f"sha256 {hashlib.sha256(content).hexdigest()}"
+            text += f"\n--- file of {len(content)} bytes\n{shown}"
     return masked(text, call.mask)
 
 
