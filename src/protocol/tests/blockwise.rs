@@ -189,6 +189,29 @@ fn a_peer_that_begins_bodies_without_end_loses_the_oldest() {
 }
 
 #[test]
+fn unfinished_bodies_of_a_context_take_no_more_memory_than_they_may() {
+    let mut peer = server(SINGLE, 0);
+    peer.host.engine.limit_bodies(7500);
+    let put = |peer: &mut Peer, num: u32| {
+        peer.send(CON, Code::PUT, b"t", num as u16)
+            .path("r")
+            .option(Number::BLOCK1, &block(num, true, 6))
+            .payload(&body(1024))
+            .go();
+        peer.next_message().code()
+    };
+    // Early blocks cost memory as well as those that are in their place.
+    let codes: Vec<_> = [0, 1, 5, 9, 13, 17, 21].into_iter().map(|num| put(&mut peer, num)).collect();
+    assert_eq!(codes[..6], [Code::CONTINUE; 6]);
+    assert_eq!(codes[6], Code::SERVICE_UNAVAILABLE);
+    assert_eq!(peer.host.engine.census().bodies, Default::default());
+    assert_eq!(put(&mut peer, 0), Code::CONTINUE);
+    peer.wait(Duration::from_secs(100));
+    peer.seen();
+    peer.finish();
+}
+
+#[test]
 fn blocks_that_come_in_any_order_make_the_same_body() {
     let mut peer = server(SINGLE, 0);
     let sent = body(150);

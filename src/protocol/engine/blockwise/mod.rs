@@ -116,6 +116,12 @@ impl About {
 }
 
 impl Engine {
+    /// Sets how much memory the bodies that come in may take, for tests that reach the limit.
+    #[cfg(test)]
+    pub(crate) fn limit_bodies(&mut self, most: usize) {
+        self.bodies.most_coming = most;
+    }
+
     /// Sets or moves the deadline of a body.
     fn keep_until(
         &mut self,
