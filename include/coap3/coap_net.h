@@ -52,33 +52,40 @@ struct epoll_event;
 
 /** What a response handler says of a response. */
 typedef enum coap_response_t {
-  /** It is not liked: answer a confirmable response with Reset. */
+  /** It is not liked: it is answered with Reset, unless it came in an acknowledgement. */
   COAP_RESPONSE_FAIL = 0,
-  /** It is accepted. */
+  /** It is accepted: a confirmable one is acknowledged. */
   COAP_RESPONSE_OK = 1,
 } coap_response_t;
 
 /**
- * Takes a response. `sent` is the request, or NULL if it is no longer held; `received` lives until the
- * handler returns.
+ * Takes a response to a request of this session. `sent` is the request if the response came in its
+ * acknowledgement, else NULL: the token tells which request it is for. `mid` is the message ID of
+ * `received`. Both messages live until the handler returns.
  */
 typedef coap_response_t (*coap_response_handler_t)(coap_session_t *session,
                                                         const coap_pdu_t *sent,
                                                         const coap_pdu_t *received,
                                                         coap_mid_t mid);
 
-/** Told that the request `sent` with message ID `mid` will get no response. */
+/**
+ * Told why the confirmable message `sent` with message ID `mid` came to nothing; after
+ * COAP_NACK_ICMP_ISSUE alone it is still sent again. `sent` may be NULL, and lives until the handler
+ * returns.
+ */
 typedef void (*coap_nack_handler_t)(coap_session_t *session,
                                     const coap_pdu_t *sent,
                                     coap_nack_reason_t reason,
                                     coap_mid_t mid);
 
-/** Told that the peer sent a ping. */
+/**
+ * Told that the peer sent a ping. The library answers it. `received` lives until the handler returns.
+ */
 typedef void (*coap_ping_handler_t)(coap_session_t *session,
                                     const coap_pdu_t *received,
                                     coap_mid_t mid);
 
-/** Told that the peer answered a ping. */
+/** Told that the peer answered a ping. `received` lives until the handler returns. */
 typedef void (*coap_pong_handler_t)(coap_session_t *session,
                                     const coap_pdu_t *received,
                                     coap_mid_t mid);
@@ -520,7 +527,8 @@ void coap_register_option(coap_context_t *ctx, uint16_t type);
 
 /**
  * Has requests to a multicast group reach only those resources whose flags say
- * COAP_RESOURCE_FLAGS_HAS_MCAST_SUPPORT; the others do not answer. At first they reach all.
+ * COAP_RESOURCE_FLAGS_HAS_MCAST_SUPPORT, and be answered as their other multicast flags say. At first
+ * they reach all, are answered after a random time, and errors are not sent (RFC 7252 §8.2).
  *
  * @pre `context` is NULL or live.
  */

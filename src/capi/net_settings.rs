@@ -274,7 +274,8 @@ pub unsafe extern "C" fn coap_register_option(ctx: *mut coap_context_t, r#type: 
 }
 
 /// Has requests to a multicast group reach only those resources whose flags say
-/// COAP_RESOURCE_FLAGS_HAS_MCAST_SUPPORT; the others do not answer. At first they reach all.
+/// COAP_RESOURCE_FLAGS_HAS_MCAST_SUPPORT, and be answered as their other multicast flags say. At first
+/// they reach all, are answered after a random time, and errors are not sent (RFC 7252 §8.2).
 ///
 /// # Safety
 /// `context` is NULL or live.

@@ -12,14 +12,16 @@ pub const COAP_IO_NO_WAIT: u32 = 0xffff_ffff;
 c_enum! {
     /// What a response handler says of a response.
     pub enum coap_response_t {
-        /// It is not liked: answer a confirmable response with Reset.
+        /// It is not liked: it is answered with Reset, unless it came in an acknowledgement.
         COAP_RESPONSE_FAIL = 0,
-        /// It is accepted.
+        /// It is accepted: a confirmable one is acknowledged.
         COAP_RESPONSE_OK = 1,
     }
 }
 
-/// Told that the request `sent` with message ID `mid` will get no response.
+/// Told why the confirmable message `sent` with message ID `mid` came to nothing; after
+/// COAP_NACK_ICMP_ISSUE alone it is still sent again. `sent` may be NULL, and lives until the handler
+/// returns.
 pub type coap_nack_handler_t = Option<
     unsafe extern "C" fn(
         session: *mut coap_session_t,
@@ -29,16 +31,17 @@ pub type coap_nack_handler_t = Option<
     ),
 >;
 
-/// Told that the peer sent a ping.
+/// Told that the peer sent a ping. The library answers it. `received` lives until the handler returns.
 pub type coap_ping_handler_t =
     Option<unsafe extern "C" fn(session: *mut coap_session_t, received: *const coap_pdu_t, mid: coap_mid_t)>;
 
-/// Told that the peer answered a ping.
+/// Told that the peer answered a ping. `received` lives until the handler returns.
 pub type coap_pong_handler_t =
     Option<unsafe extern "C" fn(session: *mut coap_session_t, received: *const coap_pdu_t, mid: coap_mid_t)>;
 
-/// Takes a response. `sent` is the request, or NULL if it is no longer held; `received` lives until the
-/// handler returns.
+/// Takes a response to a request of this session. `sent` is the request if the response came in its
+/// acknowledgement, else NULL: the token tells which request it is for. `mid` is the message ID of
+/// `received`. Both messages live until the handler returns.
 pub type coap_response_handler_t = Option<
     unsafe extern "C" fn(
         session: *mut coap_session_t,

@@ -10,6 +10,7 @@ mod asynchronous;
 mod blockwise;
 #[cfg(test)]
 mod census;
+mod groups;
 mod inbound;
 mod keepalive;
 mod observe;
@@ -86,6 +87,8 @@ enum Timer {
     Async(super::asynchronous::AsyncId),
     /// A body in blocks was left alone for too long.
     Body(blockwise::Name),
+    /// A response to a request that came to a group is due.
+    Leisure(usize),
     /// A session may have been silent for too long.
     Silence(SessionId),
 }
@@ -118,6 +121,7 @@ pub struct Engine {
     outstanding: HashMap<(SessionId, Mid), Outstanding>,
     duplicates: Duplicates,
     asyncs: Asyncs,
+    leisurely: groups::Leisurely,
     freed_asyncs: Vec<super::asynchronous::AsyncId>,
     keepalive: KeepAlive,
     observers: Observers,
@@ -158,6 +162,7 @@ impl Engine {
             outstanding: HashMap::new(),
             duplicates: Duplicates::default(),
             asyncs: Asyncs::default(),
+            leisurely: groups::Leisurely::new(),
             freed_asyncs: Vec::new(),
             keepalive: KeepAlive::default(),
             observers: Observers::default(),
@@ -259,6 +264,7 @@ impl Engine {
                 Timer::Retransmit(session, mid) => self.retransmit(now, session, mid),
                 Timer::Async(id) => self.async_due(now, id),
                 Timer::Body(name) => self.body_expired(name),
+                Timer::Leisure(key) => self.leisure_over(now, key),
                 Timer::Silence(session) => self.silence_due(now, session),
             }
         }
@@ -270,6 +276,7 @@ impl Engine {
     pub fn is_quiet(&self) -> bool {
         self.outstanding.is_empty()
             && self.asyncs.is_empty()
+            && self.leisurely.is_empty()
             && self.transmits.is_empty()
             && self.events.is_empty()
             && !self.observers.has_changes()

@@ -3,6 +3,7 @@
 
 use super::Engine;
 use super::blockwise::Collected;
+use super::groups::is_suppressed;
 use crate::address::Address;
 use crate::message::link_format::Filter;
 use crate::message::{Code, Mid, Number, Pdu, Type, error};
@@ -212,7 +213,7 @@ impl Engine {
         if let Observation::Notification(observer) = done.observation {
             return self.notified(now, observer, done);
         }
-        let Request { session, request, mut response, multicast, delayed, observation, .. } = done;
+        let Request { session, request, mut response, multicast, delayed, observation, resource, .. } = done;
         if let Observation::Begun(observer) = observation {
             self.observation_answered(observer, &mut response);
         }
@@ -220,7 +221,8 @@ impl Engine {
             self.free_async(waiting);
         }
         if !response.code().is_empty() {
-            self.answer(now, session, &request, response, multicast);
+            let group = multicast.then(|| self.group_rules(resource));
+            self.answer_by(now, session, &request, response, group);
         } else {
             if delayed.is_none() {
                 self.acknowledge(now, session, &request);
@@ -236,8 +238,7 @@ impl Engine {
         self.respond(now, gone);
     }
 
-    /// Sends a response unless somebody does not want it; a confirmable request is acknowledged
-    /// in any case.
+    /// Sends a response that the library makes; see [`Self::answer_by`].
     pub(super) fn answer(
         &mut self,
         now: Instant,
@@ -246,17 +247,32 @@ impl Engine {
         response: Pdu,
         multicast: bool,
     ) {
+        self.answer_by(now, id, request, response, multicast.then(Flags::default));
+    }
+
+    /// Sends a response unless somebody does not want it; a confirmable request is acknowledged
+    /// in any case. `group` are the rules for a request that came to a group.
+    fn answer_by(&mut self, now: Instant, id: SessionId, request: &Pdu, response: Pdu, group: Option<Flags>) {
         if !response.code().is_response() {
             crate::log!(WARN, "response with invalid code {} is not sent", response.code());
             return self.recycle(response);
         }
-        if is_suppressed(request, response.code(), multicast) {
+        if is_suppressed(request, &response, group) {
             // A response that comes later has no acknowledgement to give: it was given.
             if response.kind() == Type::Acknowledgement {
                 self.acknowledge(now, id, request);
             }
             return self.recycle(response);
         }
+        let at_leisure = group.is_some_and(|rules| !rules.contains(Flags::LIB_DIS_MCAST_DELAYS));
+        if at_leisure && response.kind() == Type::NonConfirmable {
+            return self.answer_at_leisure(now, id, response);
+        }
+        self.send_response(now, id, response);
+    }
+
+    /// Sends a response, also on a session that was given up: the peer that opened it has asked.
+    pub(super) fn send_response(&mut self, now: Instant, id: SessionId, response: Pdu) {
         if let Some(session) = self.sessions.get_mut(id) {
             session.revive();
         }
@@ -333,14 +349,5 @@ impl Engine {
     /// A message ID for the next message of a session.
     pub fn new_mid(&mut self, id: SessionId) -> Option<Mid> {
         self.sessions.get_mut(id).map(|s| s.new_mid())
-    }
-}
-
-/// Whether the client asked not to get a response of this class (RFC 7967 §2.1), or the request
-/// went to a group, where errors are not answered (RFC 7252 §8.2).
-fn is_suppressed(request: &Pdu, code: Code, multicast: bool) -> bool {
-    match request.option_uint(Number::NO_RESPONSE) {
-        Some(classes) => classes & (1 << (code.class() - 1)) != 0,
-        None => multicast && code.class() >= 4,
     }
 }

@@ -7,6 +7,10 @@ use crate::protocol::resource::{Flags, Kind};
 use crate::protocol::session::Path;
 use crate::protocol::session::SocketId;
 use crate::protocol::simulation::{CON, Conditions, Host, NON, Peer, RST, Seen, What, World};
+use core::time::Duration;
+
+/// DEFAULT_LEISURE (RFC 7252 §8.2).
+const LEISURE: Duration = Duration::from_secs(5);
 
 fn server() -> Peer {
     let mut peer = Peer::of_server();
@@ -19,9 +23,11 @@ fn server() -> Peer {
 fn a_request_to_a_group_is_answered_unless_the_answer_is_an_error() {
     let mut peer = server();
     peer.send(NON, Code::GET, b"t", 1).path("r").group().go();
+    peer.wait_for_message();
     peer.expect_new(NON, Code::CONTENT, b"t");
     for (mid, path) in [(2, "refusing"), (3, "none")] {
         peer.send(NON, Code::GET, b"t", mid).path(path).group().go();
+        peer.wait(LEISURE);
         peer.expect_silence();
     }
     assert_eq!(peer.seen(), [Seen::Request(1), Seen::Request(2)]);
@@ -33,8 +39,10 @@ fn a_request_to_a_group_is_answered_unless_the_answer_is_an_error() {
 fn no_response_overrides_what_is_left_out_for_groups() {
     let mut peer = server();
     peer.send(NON, Code::GET, b"t", 1).path("refusing").option(Number::NO_RESPONSE, b"").group().go();
+    peer.wait_for_message();
     peer.expect_new(NON, Code::FORBIDDEN, b"t");
     peer.send(NON, Code::GET, b"t", 2).path("r").option(Number::NO_RESPONSE, &[2]).group().go();
+    peer.wait(LEISURE);
     peer.finish();
 }
 
@@ -45,13 +53,65 @@ fn with_resources_marked_one_by_one_the_others_do_not_hear_groups() {
     peer.host
         .serve_as("marked", Kind::Plain, Flags::HAS_MCAST_SUPPORT, |turn| turn.reply(Code::CONTENT, b""));
     peer.send(NON, Code::GET, b"t", 1).path("r").group().go();
+    peer.wait(LEISURE);
     peer.expect_silence();
     peer.send(NON, Code::GET, b"t", 2).path("marked").group().go();
+    peer.wait_for_message();
     peer.expect_new(NON, Code::CONTENT, b"t");
     peer.send(NON, Code::GET, b"t", 3).path("r").go();
     peer.expect_new(NON, Code::CONTENT, b"t");
     assert_eq!(peer.seen(), [Seen::Request(2), Seen::Request(3)]);
     peer.finish();
+}
+
+/// RFC 7252 §8.2: so that the members of a group do not all answer at once.
+#[test]
+fn answers_to_a_group_are_spread_over_the_leisure_period() {
+    let mut peer = server();
+    let mut delays: Vec<_> = (0..200)
+        .map(|mid| {
+            peer.send(NON, Code::GET, b"t", mid).path("r").group().go();
+            peer.expect_silence();
+            let delay = peer.wait_for_message();
+            peer.expect_new(NON, Code::CONTENT, b"t");
+            delay
+        })
+        .collect();
+    delays.sort_unstable();
+    assert!(delays.first() < Some(&(LEISURE / 10)));
+    assert!(delays.last() > Some(&(LEISURE * 9 / 10)) && delays.last() <= Some(&LEISURE));
+    peer.send(NON, Code::GET, b"t", 999).path("r").go();
+    peer.expect_new(NON, Code::CONTENT, b"t");
+    peer.finish();
+}
+
+/// What `COAP_RESOURCE_FLAGS_LIB_...` say counts where resources are asked one by one.
+#[test]
+fn a_resource_says_what_is_answered_to_a_group_and_whether_at_once() {
+    use Flags as F;
+    let at_once = F(F::HAS_MCAST_SUPPORT.0 | F::LIB_DIS_MCAST_DELAYS.0);
+    let cases: [(Flags, Code, &[u8], bool); 8] = [
+        (F(0), Code::CONTENT, b"", true),
+        (F::LIB_ENA_MCAST_SUPPRESS_2_05, Code::CONTENT, b"", false),
+        (F::LIB_ENA_MCAST_SUPPRESS_2_05, Code::CONTENT, b"x", true),
+        (F::LIB_ENA_MCAST_SUPPRESS_2_XX, Code::CONTENT, b"x", false),
+        (F(0), Code::NOT_FOUND, b"", false),
+        (F::LIB_DIS_MCAST_SUPPRESS_4_XX, Code::NOT_FOUND, b"", true),
+        (F(0), Code::INTERNAL_SERVER_ERROR, b"", false),
+        (F::LIB_DIS_MCAST_SUPPRESS_5_XX, Code::INTERNAL_SERVER_ERROR, b"", true),
+    ];
+    for (flags, code, payload, answered) in cases {
+        let mut peer = Peer::of_server();
+        peer.host.engine.config.multicast_per_resource = true;
+        let flags = F(flags.0 | at_once.0);
+        peer.host.serve_as("r", Kind::Plain, flags, move |turn| turn.reply(code, payload));
+        peer.send(NON, Code::GET, b"t", 1).path("r").group().go();
+        if answered {
+            peer.expect_new(NON, code, b"t");
+        }
+        peer.wait(LEISURE);
+        peer.finish();
+    }
 }
 
 /// RFC 7252 §8.1: who sends to a group with a forged source must not make all of it answer.
@@ -146,7 +206,8 @@ fn each_member_of_a_group_answers_the_client() {
         What::Response { received, .. } => received.payload().map(<[u8]>::to_vec),
         _ => None,
     };
-    let answers: Vec<_> = world.hosts[client].journal.iter().filter_map(|r| payload(&r.what)).collect();
+    let mut answers: Vec<_> = world.hosts[client].journal.iter().filter_map(|r| payload(&r.what)).collect();
+    answers.sort_unstable();
     assert_eq!(answers, [[1], [2], [3]]);
 }
 

@@ -260,6 +260,7 @@ fn a_peer_that_observes_too_much_is_answered_without_observe() {
 fn requests_to_a_group_and_for_later_blocks_begin_no_observation() {
     let (mut peer, resource, state) = server(Flags::default());
     peer.send(NON, Code::GET, b"t", 1).option(Number::OBSERVE, &[]).path("r").group().go();
+    peer.wait_for_message();
     peer.send(NON, Code::GET, b"u", 2)
         .option(Number::OBSERVE, &[])
         .path("r")

@@ -244,7 +244,8 @@ impl Run {
         let census = engine.census();
         assert_eq!(asyncs as usize, census.asyncs);
         assert!(census.deadlines >= census.outstanding);
-        assert!(census.deadlines <= census.outstanding + census.asyncs + census.sessions);
+        let timed = census.outstanding + census.asyncs + census.leisurely + census.sessions;
+        assert!(census.deadlines <= timed);
         let listed = engine.sessions().iter().filter(|(_, s)| s.role == Role::Server).count();
         assert!(census.listed <= listed);
         let next = engine.poll_timeout();
