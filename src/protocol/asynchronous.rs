@@ -3,6 +3,7 @@
 
 use super::block::Shown;
 use super::deadline::DeadlineKey;
+use super::event::Audience;
 use super::session::SessionId;
 use crate::message::{Pdu, Token};
 use hashbrown::HashMap;
@@ -27,6 +28,8 @@ pub struct Async {
     pub request: Pdu,
     /// What to show of its body, if that came in blocks.
     pub body: Option<Box<Shown>>,
+    /// Whom it was sent to.
+    pub audience: Audience,
     /// When it is handed out again; `None` until the application says.
     pub deadline: Option<DeadlineKey>,
     generation: u32,
@@ -48,9 +51,10 @@ impl Asyncs {
             return None;
         }
         self.generation = self.generation.wrapping_add(1);
-        let generation = self.generation;
+        let (generation, audience) = (self.generation, Audience::One);
         let index =
-            self.slab.insert(Async { session, request, body: None, deadline: None, generation }) as u32;
+            self.slab.insert(Async { session, request, body: None, audience, deadline: None, generation })
+                as u32;
         let id = AsyncId { index, generation };
         self.by_token.insert(key, id);
         Some(id)

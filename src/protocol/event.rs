@@ -3,7 +3,7 @@
 use super::asynchronous::AsyncId;
 use super::block::Shown;
 use super::observe::ObserverId;
-use super::resource::ResourceId;
+use super::resource::{Flags, ResourceId};
 use super::session::{Path, Role, SessionId, SocketId};
 use crate::message::{Mid, Pdu};
 
@@ -43,6 +43,15 @@ pub enum Notice {
     KeepAliveFailed,
 }
 
+/// Whom a request was sent to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Audience {
+    /// This side alone.
+    One,
+    /// A multicast group, or broadcast; with the flags that say how that is answered.
+    Group(Flags),
+}
+
 /// What a request has to do with an observation (RFC 7641).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Observation {
@@ -67,8 +76,8 @@ pub struct Request {
     pub body: Option<Box<Shown>>,
     /// The response, with type, message ID and token set and code 0.00.
     pub response: Pdu,
-    /// It came to a multicast group.
-    pub multicast: bool,
+    /// Whom it was sent to.
+    pub audience: Audience,
     /// It is handed out again after a delay that the application asked for.
     pub delayed: Option<AsyncId>,
     /// It is about an observation.

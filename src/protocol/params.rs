@@ -81,6 +81,12 @@ impl Params {
         Duration::from_millis(base + extra)
     }
 
+    /// A delay of less than DEFAULT_LEISURE, chosen by `random` (RFC 7252 §8.2).
+    pub fn leisure(&self, random: u32) -> Duration {
+        let span = self.default_leisure.in_thousandths();
+        Duration::from_millis(span * u64::from(random >> 16) / (1 << 16))
+    }
+
     fn spread(&self, steps: u32) -> Duration {
         let factor = (1u64 << steps.min(32)) - 1;
         let base = self.ack_timeout.in_thousandths();
@@ -122,6 +128,14 @@ mod tests {
         assert_eq!(p.max_transmit_wait(), Duration::from_secs(93));
         assert_eq!(p.exchange_lifetime(), Duration::from_secs(247));
         assert_eq!(p.non_lifetime(), Duration::from_secs(145));
+    }
+
+    #[test]
+    fn the_leisure_is_spread_evenly() {
+        let p = Params::DEFAULT;
+        assert_eq!(p.leisure(0), Duration::ZERO);
+        assert_eq!(p.leisure(1 << 31), Duration::from_millis(2500));
+        assert_eq!(p.leisure(u32::MAX), Duration::from_millis(4999));
     }
 
     #[test]

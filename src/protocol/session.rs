@@ -134,6 +134,8 @@ pub struct Session {
     pub last_reset: Option<Instant>,
     /// Delayed responses that the application has announced and not yet given.
     pub asyncs: u32,
+    /// Answers of this side to groups that wait (RFC 7252 §8.2).
+    pub leisurely: u32,
     /// Observations that the peer has begun and not ended (RFC 7641).
     pub observers: u32,
     /// What this side observes is not cancelled when the session ends.
@@ -174,6 +176,7 @@ impl Session {
             exchanges: Exchanges::default(),
             last_reset: None,
             asyncs: 0,
+            leisurely: 0,
             observers: 0,
             keeps_observations: false,
             block_mode: Mode::default(),
@@ -277,7 +280,11 @@ impl Session {
 
     /// Whether it may be closed without anybody on this side missing it.
     pub fn is_idle(&self) -> bool {
-        self.holds == 0 && self.asyncs == 0 && self.outstanding.is_empty() && self.waiting_len() == 0
+        self.holds == 0
+            && self.asyncs == 0
+            && self.leisurely == 0
+            && self.outstanding.is_empty()
+            && self.waiting_len() == 0
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Engine, Timer};
 use crate::message::Pdu;
 use crate::protocol::asynchronous::AsyncId;
 use crate::protocol::block::Shown;
+use crate::protocol::event::Audience;
 use crate::protocol::session::SessionId;
 use crate::protocol::time::Instant;
 use core::time::Duration;
@@ -30,6 +31,13 @@ impl Engine {
     pub fn set_async_body(&mut self, id: AsyncId, body: Option<Box<Shown>>) {
         if let Some(waiting) = self.asyncs.get_mut(id) {
             waiting.body = body;
+        }
+    }
+
+    /// A request was sent to these; if it was put aside, that is kept in mind.
+    pub(super) fn set_async_audience(&mut self, session: SessionId, token: &[u8], audience: Audience) {
+        if let Some(waiting) = self.asyncs.find(session, token).and_then(|id| self.asyncs.get_mut(id)) {
+            waiting.audience = audience;
         }
     }
 

@@ -33,7 +33,7 @@ impl Engine {
             waiting: self.sessions.iter().map(|(_, s)| s.waiting_len()).sum(),
             exchanges: self.sessions.iter().map(|(_, s)| s.exchanges.len()).sum(),
             asyncs: self.asyncs.len(),
-            leisurely: self.leisurely.len(),
+            leisurely: self.leisurely,
             freed_asyncs: self.freed_asyncs.len(),
             left: self.left.len(),
             observers: self.observers.len(),

@@ -6,7 +6,7 @@ use crate::message::Framing;
 use crate::message::pdu::{DecodeError, DecodeReason};
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::duplicate::Seen;
-use crate::protocol::event::NackReason;
+use crate::protocol::event::{Audience, NackReason};
 use crate::protocol::session::{Path, SessionId};
 use crate::protocol::time::Instant;
 use core::time::Duration;
@@ -102,7 +102,7 @@ impl Engine {
         }
         match Pdu::decode_udp(datagram.bytes, Token::MAX) {
             Ok(request) if request.code().is_request() => {
-                self.answer_code(now, id, request, Code::BAD_REQUEST, false);
+                self.answer_code(now, id, request, Code::BAD_REQUEST, Audience::One);
                 true
             }
             _ => false,

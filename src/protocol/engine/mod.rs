@@ -10,7 +10,7 @@ mod asynchronous;
 mod blockwise;
 #[cfg(test)]
 mod census;
-mod groups;
+pub(crate) mod groups;
 mod inbound;
 mod keepalive;
 mod observe;
@@ -87,8 +87,8 @@ enum Timer {
     Async(super::asynchronous::AsyncId),
     /// A body in blocks was left alone for too long.
     Body(blockwise::Name),
-    /// A response to a request that came to a group is due.
-    Leisure(usize),
+    /// An answer to a group has waited for long enough.
+    Leisure(SessionId, Box<Pdu>),
     /// A session may have been silent for too long.
     Silence(SessionId),
 }
@@ -121,8 +121,9 @@ pub struct Engine {
     outstanding: HashMap<(SessionId, Mid), Outstanding>,
     duplicates: Duplicates,
     asyncs: Asyncs,
-    leisurely: groups::Leisurely,
     freed_asyncs: Vec<super::asynchronous::AsyncId>,
+    /// Answers to groups that wait.
+    leisurely: usize,
     keepalive: KeepAlive,
     observers: Observers,
     /// When [`Engine::handle_timeout`] was called last.
@@ -162,8 +163,8 @@ impl Engine {
             outstanding: HashMap::new(),
             duplicates: Duplicates::default(),
             asyncs: Asyncs::default(),
-            leisurely: groups::Leisurely::new(),
             freed_asyncs: Vec::new(),
+            leisurely: 0,
             keepalive: KeepAlive::default(),
             observers: Observers::default(),
             turn_began: Instant::default(),
@@ -264,7 +265,7 @@ impl Engine {
                 Timer::Retransmit(session, mid) => self.retransmit(now, session, mid),
                 Timer::Async(id) => self.async_due(now, id),
                 Timer::Body(name) => self.body_expired(name),
-                Timer::Leisure(key) => self.leisure_over(now, key),
+                Timer::Leisure(session, response) => self.leisure_over(now, session, *response),
                 Timer::Silence(session) => self.silence_due(now, session),
             }
         }
@@ -276,7 +277,7 @@ impl Engine {
     pub fn is_quiet(&self) -> bool {
         self.outstanding.is_empty()
             && self.asyncs.is_empty()
-            && self.leisurely.is_empty()
+            && self.leisurely == 0
             && self.transmits.is_empty()
             && self.events.is_empty()
             && !self.observers.has_changes()
@@ -285,7 +286,7 @@ impl Engine {
 
     /// Whether nothing that was sent waits to be acknowledged or for its turn.
     pub fn is_settled(&self) -> bool {
-        self.outstanding.is_empty() && self.transmits.is_empty()
+        self.outstanding.is_empty() && self.leisurely == 0 && self.transmits.is_empty()
     }
 
     /// How many confirmable messages wait for their acknowledgement.

@@ -7,7 +7,7 @@ use super::{Engine, Handle};
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::block::{Block, Shown};
 use crate::protocol::cache::Key;
-use crate::protocol::event::{Event, Observation, Request};
+use crate::protocol::event::{Audience, Event, Observation, Request};
 use crate::protocol::observe::{MAX_NON, MAX_PER_SESSION, ObserverId};
 use crate::protocol::resource::{AlreadyAdded, Entry, Flags, Resource, ResourceId};
 use crate::protocol::session::{SessionId, State};
@@ -164,7 +164,7 @@ impl Engine {
             request,
             body,
             response,
-            multicast: false,
+            audience: Audience::One,
             delayed: None,
             observation,
         })
@@ -195,7 +195,7 @@ impl Engine {
                     observer.non_count = observer.non_count.saturating_add(1);
                 }
             }
-            self.answer(now, session, &request, response, false);
+            self.answer(now, session, &request, response, Audience::One);
         } else {
             self.recycle(response);
         }

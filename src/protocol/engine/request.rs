@@ -8,8 +8,8 @@ use crate::address::Address;
 use crate::message::link_format::Filter;
 use crate::message::{Code, Mid, Number, Pdu, Type, error};
 use crate::protocol::block;
-use crate::protocol::event::{Event, Observation, Request};
-use crate::protocol::resource::{Entry, Flags, Kind, ResourceId, Target};
+use crate::protocol::event::{Audience, Event, Observation, Request};
+use crate::protocol::resource::{Flags, Kind, ResourceId, Target};
 use crate::protocol::session::SessionId;
 use crate::protocol::time::Instant;
 
@@ -35,6 +35,11 @@ const KNOWN_CRITICAL: [Number; 13] = [
 
 impl Engine {
     pub(super) fn handle_request(&mut self, now: Instant, id: SessionId, request: Pdu, multicast: bool) {
+        if multicast && request.kind() == Type::Confirmable {
+            // RFC 7252 §8.1: such requests are not confirmable, and nothing may acknowledge one.
+            crate::log!(DEBUG, "confirmable request to a group is ignored");
+            return self.recycle(request);
+        }
         if self.asyncs.find(id, request.token()).is_some() {
             // Its answer is on the way: a request put aside has this token.
             self.acknowledge(now, id, &request);
@@ -43,15 +48,19 @@ impl Engine {
         if let Some(bad) = self.bad_option(&request) {
             return self.refuse_option(now, id, request, multicast, bad);
         }
+        let audience = self.audience(multicast, None);
         match self.judge(&request) {
             Target::Resource(resource) if multicast && !self.answers_groups(resource) => {
-                self.recycle(request)
+                let audience = self.audience(multicast, Some(resource));
+                self.answer_code(now, id, request, Code::METHOD_NOT_ALLOWED, audience);
             }
             Target::Resource(resource) => {
-                if self.serve_later_block(now, id, &request, multicast) {
+                let audience = self.audience(multicast, Some(resource));
+                if self.serve_later_block(now, id, &request, audience) {
                     return self.recycle(request);
                 }
-                let Some(Collected { request, body, echo, later }) = self.collect(now, id, resource, request)
+                let Some(Collected { request, body, echo, later }) =
+                    self.collect(now, id, resource, request, audience)
                 else {
                     return;
                 };
@@ -75,7 +84,7 @@ impl Engine {
                     request,
                     body,
                     response,
-                    multicast,
+                    audience,
                     delayed,
                     observation,
                 }));
@@ -83,13 +92,13 @@ impl Engine {
             Target::WellKnownCore => {
                 let Some(mut response) = self.prepare(id, &request, false) else { return };
                 self.list_resources(&request, &mut response);
-                self.answer(now, id, &request, response, multicast);
+                self.answer(now, id, &request, response, audience);
                 self.recycle(request);
             }
             Target::Answer(Code::HOP_LIMIT_REACHED) => {
                 let Some(mut response) = self.prepare(id, &request, false) else { return };
                 self.end_of_hops(id, &mut response);
-                self.answer(now, id, &request, response, multicast);
+                self.answer(now, id, &request, response, audience);
                 self.recycle(request);
             }
             Target::Answer(code) => {
@@ -100,19 +109,13 @@ impl Engine {
                         error::path_text(&request)
                     );
                 }
-                self.answer_code(now, id, request, code, multicast);
+                self.answer_code(now, id, request, code, audience);
             }
         }
     }
 
     fn is_proxy(&self, id: ResourceId) -> bool {
         self.resources.get(id).is_some_and(|e| matches!(e.resource.kind(), Kind::ProxyUri { .. }))
-    }
-
-    /// Whether a resource takes requests that came to a group.
-    fn answers_groups(&self, id: ResourceId) -> bool {
-        let marked = |e: &Entry<_>| e.resource.has(Flags::HAS_MCAST_SUPPORT);
-        !self.config.multicast_per_resource || self.resources.get(id).is_some_and(marked)
     }
 
     /// What the request is for, after the preconditions that hold for all resources.
@@ -166,7 +169,7 @@ impl Engine {
             }
             self.recycle(request);
         } else {
-            self.answer_code(now, id, request, Code::BAD_OPTION, multicast);
+            self.answer_code(now, id, request, Code::BAD_OPTION, self.audience(multicast, None));
         }
     }
 
@@ -192,7 +195,7 @@ impl Engine {
         id: SessionId,
         request: Pdu,
         code: Code,
-        multicast: bool,
+        audience: Audience,
     ) {
         if let Some(mut response) = self.prepare(id, &request, false) {
             let count = |n: Number| request.options().filter(|o| o.number == n).count();
@@ -202,7 +205,7 @@ impl Engine {
                 code == Code::BAD_OPTION && n != Number::OSCORE && concerns
             };
             error::fill(&mut response, &request, code, echo);
-            self.answer(now, id, &request, response, multicast);
+            self.answer(now, id, &request, response, audience);
         }
         self.recycle(request);
     }
@@ -213,7 +216,7 @@ impl Engine {
         if let Observation::Notification(observer) = done.observation {
             return self.notified(now, observer, done);
         }
-        let Request { session, request, mut response, multicast, delayed, observation, resource, .. } = done;
+        let Request { session, request, mut response, audience, delayed, observation, .. } = done;
         if let Observation::Begun(observer) = observation {
             self.observation_answered(observer, &mut response);
         }
@@ -221,11 +224,11 @@ impl Engine {
             self.free_async(waiting);
         }
         if !response.code().is_empty() {
-            let group = multicast.then(|| self.group_rules(resource));
-            self.answer_by(now, session, &request, response, group);
+            self.answer(now, session, &request, response, audience);
         } else {
             if delayed.is_none() {
                 self.acknowledge(now, session, &request);
+                self.set_async_audience(session, request.token(), audience);
             }
             self.recycle(response);
         }
@@ -238,37 +241,33 @@ impl Engine {
         self.respond(now, gone);
     }
 
-    /// Sends a response that the library makes; see [`Self::answer_by`].
+    /// Sends a response unless somebody does not want it; a confirmable request is acknowledged
+    /// in any case.
     pub(super) fn answer(
         &mut self,
         now: Instant,
         id: SessionId,
         request: &Pdu,
         response: Pdu,
-        multicast: bool,
+        audience: Audience,
     ) {
-        self.answer_by(now, id, request, response, multicast.then(Flags::default));
-    }
-
-    /// Sends a response unless somebody does not want it; a confirmable request is acknowledged
-    /// in any case. `group` are the rules for a request that came to a group.
-    fn answer_by(&mut self, now: Instant, id: SessionId, request: &Pdu, response: Pdu, group: Option<Flags>) {
         if !response.code().is_response() {
             crate::log!(WARN, "response with invalid code {} is not sent", response.code());
             return self.recycle(response);
         }
-        if is_suppressed(request, &response, group) {
+        if is_suppressed(request, &response, audience) {
             // A response that comes later has no acknowledgement to give: it was given.
             if response.kind() == Type::Acknowledgement {
                 self.acknowledge(now, id, request);
             }
             return self.recycle(response);
         }
-        let at_leisure = group.is_some_and(|rules| !rules.contains(Flags::LIB_DIS_MCAST_DELAYS));
-        if at_leisure && response.kind() == Type::NonConfirmable {
-            return self.answer_at_leisure(now, id, response);
+        match audience {
+            Audience::Group(flags) if !flags.contains(Flags::LIB_DIS_MCAST_DELAYS) => {
+                self.answer_at_leisure(now, id, response);
+            }
+            _ => self.send_response(now, id, response),
         }
-        self.send_response(now, id, response);
     }
 
     /// Sends a response, also on a session that was given up: the peer that opened it has asked.
@@ -321,13 +320,13 @@ impl Engine {
         let Some(waiting) = self.asyncs.get_mut(id) else { return };
         waiting.deadline = None;
         let (session, request) = (waiting.session, waiting.request.clone());
-        let body = waiting.body.clone();
+        let (body, audience) = (waiting.body.clone(), waiting.audience);
         let Target::Resource(resource) = self.judge(&request) else {
             // The resource is gone in the meantime.
             self.free_async(id);
             if let Some(mut response) = self.prepare(session, &request, true) {
                 error::fill(&mut response, &request, Code::NOT_FOUND, |_| false);
-                self.answer(now, session, &request, response, false);
+                self.answer(now, session, &request, response, audience);
             }
             return;
         };
@@ -340,7 +339,7 @@ impl Engine {
             request,
             body,
             response,
-            multicast: false,
+            audience,
             delayed,
             observation,
         }));

@@ -152,6 +152,14 @@ impl Peer {
         pdu.mid().0
     }
 
+    /// The next message answers one to a group: within the leisure, but not at once.
+    #[track_caller]
+    pub(crate) fn expect_at_leisure(&mut self, code: Code, token: &[u8]) {
+        self.expect_silence();
+        assert!(self.wait_for_message() < Duration::from_secs(5));
+        self.expect_new(NON, code, token);
+    }
+
     /// The next message is an empty one.
     pub(crate) fn expect_empty(&mut self, kind: Type, mid: u16) {
         self.expect(kind, Code::EMPTY, b"", mid);

@@ -2,7 +2,10 @@
 
 use crate::address::Address;
 use crate::message::{Code, Number};
+use crate::protocol::block::Mode;
+use crate::protocol::engine::groups::{MAX_LEISURELY, MAX_LEISURELY_PER_SESSION};
 use crate::protocol::engine::{Engine, SendError};
+use crate::protocol::params::FixedPoint;
 use crate::protocol::resource::{Flags, Kind};
 use crate::protocol::session::Path;
 use crate::protocol::session::SocketId;
@@ -23,8 +26,7 @@ fn server() -> Peer {
 fn a_request_to_a_group_is_answered_unless_the_answer_is_an_error() {
     let mut peer = server();
     peer.send(NON, Code::GET, b"t", 1).path("r").group().go();
-    peer.wait_for_message();
-    peer.expect_new(NON, Code::CONTENT, b"t");
+    peer.expect_at_leisure(Code::CONTENT, b"t");
     for (mid, path) in [(2, "refusing"), (3, "none")] {
         peer.send(NON, Code::GET, b"t", mid).path(path).group().go();
         peer.wait(LEISURE);
@@ -39,8 +41,7 @@ fn a_request_to_a_group_is_answered_unless_the_answer_is_an_error() {
 fn no_response_overrides_what_is_left_out_for_groups() {
     let mut peer = server();
     peer.send(NON, Code::GET, b"t", 1).path("refusing").option(Number::NO_RESPONSE, b"").group().go();
-    peer.wait_for_message();
-    peer.expect_new(NON, Code::FORBIDDEN, b"t");
+    peer.expect_at_leisure(Code::FORBIDDEN, b"t");
     peer.send(NON, Code::GET, b"t", 2).path("r").option(Number::NO_RESPONSE, &[2]).group().go();
     peer.wait(LEISURE);
     peer.finish();
@@ -56,62 +57,190 @@ fn with_resources_marked_one_by_one_the_others_do_not_hear_groups() {
     peer.wait(LEISURE);
     peer.expect_silence();
     peer.send(NON, Code::GET, b"t", 2).path("marked").group().go();
-    peer.wait_for_message();
-    peer.expect_new(NON, Code::CONTENT, b"t");
+    peer.expect_at_leisure(Code::CONTENT, b"t");
     peer.send(NON, Code::GET, b"t", 3).path("r").go();
     peer.expect_new(NON, Code::CONTENT, b"t");
     assert_eq!(peer.seen(), [Seen::Request(2), Seen::Request(3)]);
     peer.finish();
 }
 
-/// RFC 7252 §8.2: so that the members of a group do not all answer at once.
+/// As with libcoap, a client that insists hears that the resource is not for groups.
 #[test]
-fn answers_to_a_group_are_spread_over_the_leisure_period() {
+fn no_response_of_zero_shows_that_a_resource_is_not_for_groups() {
     let mut peer = server();
-    let mut delays: Vec<_> = (0..200)
-        .map(|mid| {
-            peer.send(NON, Code::GET, b"t", mid).path("r").group().go();
-            peer.expect_silence();
-            let delay = peer.wait_for_message();
-            peer.expect_new(NON, Code::CONTENT, b"t");
-            delay
-        })
-        .collect();
+    peer.host.engine.config.multicast_per_resource = true;
+    peer.send(NON, Code::GET, b"t", 1).path("r").option(Number::NO_RESPONSE, b"").group().go();
+    peer.expect_at_leisure(Code::METHOD_NOT_ALLOWED, b"t");
+    assert_eq!(peer.seen(), []);
+    peer.finish();
+}
+
+/// RFC 7252 §8.2: the members of a group do not answer all at once.
+#[test]
+fn answers_to_a_group_are_spread_over_the_leisure() {
+    let mut peer = server();
+    peer.send(NON, Code::GET, b"u", 1).path("r").go();
+    peer.expect_new(NON, Code::CONTENT, b"u");
+    let session = peer.session();
+    let leisure = FixedPoint::new(20, 0);
+    peer.host.engine.session_mut(session).unwrap().params_mut().default_leisure = leisure;
+    let mut delays = Vec::new();
+    for mid in 10..110 {
+        peer.send(NON, Code::GET, b"t", mid).path("r").group().go();
+        delays.push(peer.wait_for_message());
+        peer.expect_new(NON, Code::CONTENT, b"t");
+    }
     delays.sort_unstable();
-    assert!(delays.first() < Some(&(LEISURE / 10)));
-    assert!(delays.last() > Some(&(LEISURE * 9 / 10)) && delays.last() <= Some(&LEISURE));
-    peer.send(NON, Code::GET, b"t", 999).path("r").go();
+    assert!(delays[99] < Duration::from_secs(20));
+    for quarter in 0..4 {
+        let within = Duration::from_secs(quarter * 5)..Duration::from_secs(quarter * 5 + 5);
+        assert!(delays.iter().filter(|d| within.contains(d)).count() > 10, "{delays:?}");
+    }
+    peer.finish();
+}
+
+#[test]
+fn the_handler_sees_a_request_to_a_group_at_once_and_a_repetition_not_at_all() {
+    let mut peer = server();
+    for _ in 0..2 {
+        peer.send(NON, Code::GET, b"t", 1).path("r").group().go();
+    }
+    assert_eq!(peer.seen(), [Seen::Request(1)]);
+    assert!(!peer.host.engine.is_quiet() && !peer.host.engine.is_settled());
+    peer.expect_at_leisure(Code::CONTENT, b"t");
+    peer.send(NON, Code::GET, b"t", 1).path("r").group().go();
+    peer.finish();
+}
+
+#[test]
+fn a_resource_may_have_its_answers_sent_at_once() {
+    let mut peer = server();
+    let flags = Flags(Flags::HAS_MCAST_SUPPORT.0 | Flags::LIB_DIS_MCAST_DELAYS.0);
+    peer.host.serve_as("prompt", Kind::Plain, flags, |turn| turn.reply(Code::CONTENT, b""));
+    // The flags count only where resources are asked one by one.
+    peer.send(NON, Code::GET, b"t", 1).path("prompt").group().go();
+    peer.expect_at_leisure(Code::CONTENT, b"t");
+    peer.host.engine.config.multicast_per_resource = true;
+    peer.send(NON, Code::GET, b"t", 2).path("prompt").group().go();
     peer.expect_new(NON, Code::CONTENT, b"t");
     peer.finish();
 }
 
-/// What `COAP_RESOURCE_FLAGS_LIB_...` say counts where resources are asked one by one.
 #[test]
-fn a_resource_says_what_is_answered_to_a_group_and_whether_at_once() {
-    use Flags as F;
-    let at_once = F(F::HAS_MCAST_SUPPORT.0 | F::LIB_DIS_MCAST_DELAYS.0);
-    let cases: [(Flags, Code, &[u8], bool); 8] = [
-        (F(0), Code::CONTENT, b"", true),
-        (F::LIB_ENA_MCAST_SUPPRESS_2_05, Code::CONTENT, b"", false),
-        (F::LIB_ENA_MCAST_SUPPRESS_2_05, Code::CONTENT, b"x", true),
-        (F::LIB_ENA_MCAST_SUPPRESS_2_XX, Code::CONTENT, b"x", false),
-        (F(0), Code::NOT_FOUND, b"", false),
-        (F::LIB_DIS_MCAST_SUPPRESS_4_XX, Code::NOT_FOUND, b"", true),
-        (F(0), Code::INTERNAL_SERVER_ERROR, b"", false),
-        (F::LIB_DIS_MCAST_SUPPRESS_5_XX, Code::INTERNAL_SERVER_ERROR, b"", true),
+fn the_flags_of_a_resource_say_which_answers_are_left_out() {
+    let mut peer = server();
+    peer.host.engine.config.multicast_per_resource = true;
+    let answers = [
+        (Code::CONTENT, "x"),
+        (Code::CONTENT, ""),
+        (Code::CHANGED, ""),
+        (Code::FORBIDDEN, ""),
+        (Code(160), ""),
     ];
-    for (flags, code, payload, answered) in cases {
-        let mut peer = Peer::of_server();
-        peer.host.engine.config.multicast_per_resource = true;
-        let flags = F(flags.0 | at_once.0);
-        peer.host.serve_as("r", Kind::Plain, flags, move |turn| turn.reply(code, payload));
-        peer.send(NON, Code::GET, b"t", 1).path("r").group().go();
-        if answered {
-            peer.expect_new(NON, code, b"t");
+    for (flags, wanted) in [
+        (Flags(0), [true, true, true, false, false]),
+        (Flags::LIB_ENA_MCAST_SUPPRESS_2_05, [true, false, true, false, false]),
+        (Flags::LIB_ENA_MCAST_SUPPRESS_2_XX, [false; 5]),
+        (Flags::LIB_DIS_MCAST_SUPPRESS_4_XX, [true, true, true, true, false]),
+        (Flags::LIB_DIS_MCAST_SUPPRESS_5_XX, [true, true, true, false, true]),
+    ] {
+        let all = Flags(flags.0 | Flags::HAS_MCAST_SUPPORT.0 | Flags::LIB_DIS_MCAST_DELAYS.0);
+        for (n, ((code, payload), wanted)) in answers.into_iter().zip(wanted).enumerate() {
+            let path = format!("{}-{n}", flags.0);
+            peer.host.serve_as(&path, Kind::Plain, all, move |turn| turn.reply(code, payload.as_bytes()));
+            let mid = (flags.0 * 16) as u16 + n as u16;
+            peer.send(NON, Code::GET, b"t", mid).path(&path).group().go();
+            if wanted {
+                peer.expect_new(NON, code, b"t");
+            }
+            peer.expect_silence();
         }
-        peer.wait(LEISURE);
-        peer.finish();
     }
+    peer.finish();
+}
+
+/// RFC 7252 §8.1: requests to groups are not confirmable.
+#[test]
+fn a_confirmable_request_to_a_group_is_ignored() {
+    let mut peer = server();
+    peer.send(CON, Code::GET, b"t", 1).path("r").group().go();
+    peer.send(CON, Code::GET, b"t", 2).path(".well-known/core").group().go();
+    peer.send(CON, Code::GET, b"t", 3).path("none").option(Number::NO_RESPONSE, b"").group().go();
+    assert_eq!(peer.seen(), []);
+    peer.finish();
+}
+
+#[test]
+fn the_list_of_resources_is_for_groups_and_comes_at_leisure() {
+    let mut peer = server();
+    peer.host.engine.config.multicast_per_resource = true;
+    peer.send(NON, Code::GET, b"t", 1).path(".well-known/core").group().go();
+    peer.expect_at_leisure(Code::CONTENT, b"t");
+    peer.finish();
+}
+
+/// What the application puts aside is still an answer to a group.
+#[test]
+fn a_request_put_aside_keeps_in_mind_that_it_came_to_a_group() {
+    let mut peer = server();
+    let mut handed = 0;
+    peer.host.serve("slow", move |turn| {
+        handed += 1;
+        match handed {
+            1 => assert!(turn.put_aside(Some(Duration::from_secs(30))).is_some()),
+            _ => turn.reply(Code::FORBIDDEN, b""),
+        }
+    });
+    peer.send(NON, Code::GET, b"t", 1).path("slow").group().go();
+    peer.wait(Duration::from_secs(60));
+    assert_eq!(peer.seen(), [Seen::Request(1), Seen::Delayed(1)]);
+    peer.finish();
+}
+
+#[test]
+fn a_body_in_blocks_is_not_taken_from_a_group() {
+    let mut peer = server();
+    peer.host.engine.config.block_mode = Mode(Mode::USE_LIBCOAP.0 | Mode::SINGLE_BODY.0);
+    // Block 0 of 16 bytes, with more to come.
+    peer.send(NON, Code::PUT, b"t", 1)
+        .path("r")
+        .option(Number::BLOCK1, &[8])
+        .option(Number::NO_RESPONSE, b"")
+        .payload(&[0; 16])
+        .group()
+        .go();
+    assert_eq!(peer.seen(), []);
+    peer.finish();
+}
+
+/// Who floods a group costs a bounded number of answers that wait.
+#[test]
+fn only_so_many_answers_wait() {
+    let mut peer = server();
+    for mid in 0..1000 {
+        peer.send(NON, Code::GET, b"t", mid).path("r").group().go();
+    }
+    peer.wait(Duration::from_secs(6));
+    let sent = core::iter::from_fn(|| peer.poll_message()).count();
+    assert!(sent > 0 && sent <= MAX_LEISURELY_PER_SESSION as usize + 1, "{sent} answers");
+    for n in 0..2 * MAX_LEISURELY {
+        peer.address = Host::address_of((n >> 8) as u8 + 3, 1024 + (n & 0xff) as u16);
+        peer.send(NON, Code::GET, b"t", 1).path("r").group().go();
+    }
+    peer.wait(Duration::from_secs(6));
+    let sent = core::iter::from_fn(|| peer.poll_message()).count();
+    assert!(sent > MAX_LEISURELY / 2 && sent <= MAX_LEISURELY + 10, "{sent} answers");
+    peer.finish();
+}
+
+#[test]
+fn an_answer_that_waits_ends_with_its_session() {
+    let mut peer = server();
+    peer.send(NON, Code::GET, b"t", 1).path("r").group().go();
+    let session = peer.session();
+    peer.host.engine.end(session);
+    peer.settle();
+    peer.finish();
 }
 
 /// RFC 7252 §8.1: who sends to a group with a forged source must not make all of it answer.

@@ -266,6 +266,7 @@ fn requests_to_a_group_and_for_later_blocks_begin_no_observation() {
         .path("r")
         .option(Number::BLOCK2, &[0x10])
         .go();
+    peer.wait(Duration::from_secs(5));
     peer.discard();
     assert!(!change(&mut peer, resource, &state));
     peer.finish();

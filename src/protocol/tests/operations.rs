@@ -244,8 +244,9 @@ impl Run {
         let census = engine.census();
         assert_eq!(asyncs as usize, census.asyncs);
         assert!(census.deadlines >= census.outstanding);
-        let timed = census.outstanding + census.asyncs + census.leisurely + census.sessions;
-        assert!(census.deadlines <= timed);
+        assert!(census.deadlines <= census.outstanding + census.asyncs + census.leisurely + census.sessions);
+        let leisurely: u32 = engine.sessions().iter().map(|(_, s)| s.leisurely).sum();
+        assert!(leisurely as usize <= census.leisurely);
         let listed = engine.sessions().iter().filter(|(_, s)| s.role == Role::Server).count();
         assert!(census.listed <= listed);
         let next = engine.poll_timeout();

@@ -7,6 +7,7 @@ use crate::message::{Code, Number, Pdu, error};
 use crate::protocol::block::{Assembly, Block, Mode, Shown};
 use crate::protocol::deadline::DeadlineKey;
 use crate::protocol::engine::{Engine, Notice};
+use crate::protocol::event::Audience;
 use crate::protocol::resource::{Flags, ResourceId};
 use crate::protocol::session::SessionId;
 use crate::protocol::time::Instant;
@@ -53,6 +54,7 @@ impl Engine {
         id: SessionId,
         resource: ResourceId,
         request: Pdu,
+        audience: Audience,
     ) -> Option<Collected> {
         let as_it_is = |request| Some(Collected { request, body: None, echo: None, later: false });
         if matches!(request.code(), Code::GET | Code::DELETE) || request.option(Number::BLOCK1).is_none() {
@@ -63,13 +65,20 @@ impl Engine {
         if !mode.has(Mode::USE_LIBCOAP) && !forced {
             return as_it_is(request);
         }
-        // RFC 7959 §2.2: the reserved size must be refused.
-        let Ok(Some(block)) = Block::of(&request, Number::BLOCK1) else {
-            return self.refuse_block(now, id, request, Code::BAD_REQUEST);
-        };
-        if block.num == 0 && !block.more {
+        let block = Block::of(&request, Number::BLOCK1);
+        if matches!(block, Ok(Some(Block { num: 0, more: false, .. }))) {
             return as_it_is(request);
         }
+        if audience != Audience::One {
+            // Of a body to a group no member may ask for the next block: it would ask all others.
+            crate::log!(DEBUG, "a block of a body to a group is ignored");
+            self.recycle(request);
+            return None;
+        }
+        // RFC 7959 §2.2: the reserved size must be refused.
+        let Ok(Some(block)) = block else {
+            return self.refuse_block(now, id, request, Code::BAD_REQUEST);
+        };
         let payload = request.payload().unwrap_or(&[]);
         if block.more && payload.len() < block.size() {
             crate::log!(WARN, "block {} has {} bytes of {}", block.num, payload.len(), block.size());
@@ -226,7 +235,7 @@ impl Engine {
         if let Some(mut response) = self.prepare(id, &request, false) {
             response.set_code(Code::CONTINUE);
             let _ = response.add_option(Number::BLOCK1, &echo.encode());
-            self.answer(now, id, &request, response, false);
+            self.answer(now, id, &request, response, Audience::One);
         }
         self.recycle(request);
     }
@@ -238,7 +247,7 @@ impl Engine {
                 let _ = response.add_option(Number::SIZE1, &encode_uint(MAX_BODY as u64));
             }
             error::fill(&mut response, &request, code, |_| false);
-            self.answer(now, id, &request, response, false);
+            self.answer(now, id, &request, response, Audience::One);
         }
         self.recycle(request);
         None

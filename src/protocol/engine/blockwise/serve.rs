@@ -8,6 +8,7 @@ use crate::message::{Number, Pdu, error};
 use crate::protocol::block::{self, Block, BodyError, Mode, Shared};
 use crate::protocol::deadline::DeadlineKey;
 use crate::protocol::engine::{Engine, Notice};
+use crate::protocol::event::Audience;
 use crate::protocol::session::SessionId;
 use crate::protocol::time::Instant;
 
@@ -140,7 +141,7 @@ impl Engine {
         now: Instant,
         id: SessionId,
         request: &Pdu,
-        multicast: bool,
+        audience: Audience,
     ) -> bool {
         if self.bodies.served.is_empty() {
             return false;
@@ -168,7 +169,7 @@ impl Engine {
         if let Some(served) = self.bodies.served.get_mut(id, serial) {
             served.deadline = deadline;
         }
-        self.answer(now, id, request, response, multicast);
+        self.answer(now, id, request, response, audience);
         true
     }
 
