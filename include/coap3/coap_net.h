@@ -273,8 +273,11 @@ unsigned int coap_io_prepare_epoll(coap_context_t *ctx, coap_tick_t now);
 void coap_io_do_epoll(coap_context_t *ctx, struct epoll_event *events, size_t nevents);
 
 /**
- * Whether something is under way: 1 if a message waits to be sent or acknowledged, or a request
- * for its delayed response, else 0.
+ * Whether something is under way, for a client that ends when all is done: 1 if a message waits to
+ * be sent or acknowledged, an acknowledged request for its response, or a request that was put
+ * aside to be answered; and, with COAP_BLOCK_USE_LIBCOAP, if any request waits for its response, or
+ * something is observed. Else 0. What is not answered within EXCHANGE_LIFETIME (247 seconds) does
+ * not count any more. It looks at all sessions.
  *
  * @pre `context` is NULL or live.
  */

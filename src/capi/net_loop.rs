@@ -186,8 +186,11 @@ pub unsafe extern "C" fn coap_io_do_epoll(
     unsafe { turn(ctx) }
 }
 
-/// Whether something is under way: 1 if a message waits to be sent or acknowledged, or a request
-/// for its delayed response, else 0.
+/// Whether something is under way, for a client that ends when all is done: 1 if a message waits to
+/// be sent or acknowledged, an acknowledged request for its response, or a request that was put
+/// aside to be answered; and, with COAP_BLOCK_USE_LIBCOAP, if any request waits for its response, or
+/// something is observed. Else 0. What is not answered within EXCHANGE_LIFETIME (247 seconds) does
+/// not count any more. It looks at all sessions.
 ///
 /// # Safety
 /// `context` is NULL or live.
@@ -196,6 +199,10 @@ pub unsafe extern "C" fn coap_io_pending(context: *mut coap_context_t) -> c_int 
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
         let context = unsafe { context.as_ref() }?;
-        Some(context.with(|s| !s.engine.is_quiet() || s.sockets.is_blocked()).into())
+        let now = clock::now();
+        let pending = |s: &mut crate::driver::State| {
+            !s.engine.is_quiet() || s.sockets.is_blocked() || s.engine.is_expecting(now)
+        };
+        Some(context.with(pending).into())
     })
 }

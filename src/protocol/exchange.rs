@@ -21,6 +21,8 @@ struct Exchange {
     /// More than one response may come.
     lasting: bool,
     since: Instant,
+    /// It was acknowledged without its response.
+    acknowledged: bool,
     /// What is observed by it, if anything.
     observing: Option<Box<Observing>>,
 }
@@ -49,11 +51,27 @@ impl Exchanges {
             pending: 0,
             lasting,
             since: now,
+            acknowledged: false,
             observing: None,
         });
         entry.pending += 1;
         entry.lasting |= lasting;
         entry.since = now;
+    }
+
+    /// A request was acknowledged; its response comes in a message of its own.
+    pub fn acknowledge(&mut self, token: &[u8]) {
+        if let Some(entry) = self.0.as_mut().and_then(|t| t.by_token.get_mut(&Token::new(token))) {
+            entry.acknowledged = true;
+        }
+    }
+
+    /// Whether a response is still to come, to a request that was acknowledged or, if `any`, to any one
+    /// and of any observation. What was not answered within `lifetime` does not count any more.
+    pub fn awaits(&self, now: Instant, lifetime: Duration, any: bool) -> bool {
+        let entries = self.0.iter().flat_map(|t| t.by_token.values());
+        let fresh = |e: &Exchange| now - e.since < lifetime;
+        entries.into_iter().any(|e| e.acknowledged && fresh(e) || any && (fresh(e) || e.observing.is_some()))
     }
 
     /// The request that was sent with this token begins an observation.
@@ -93,6 +111,7 @@ impl Exchanges {
         let Some(table) = &mut self.0 else { return false };
         let token = Token::new(token);
         let Some(entry) = table.by_token.get_mut(&token) else { return false };
+        entry.acknowledged = false;
         if entry.lasting && !last {
             return true;
         }
@@ -138,6 +157,18 @@ mod tests {
         x.begin(Instant(0), b"t", false, LIFETIME);
         assert!(x.answer(b"t", false) && x.answer(b"t", false));
         assert!(!x.answer(b"t", false));
+    }
+
+    #[test]
+    fn a_response_is_awaited_after_the_acknowledgement_for_a_lifetime() {
+        let (now, late) = (Instant(1000), Instant(1000) + LIFETIME);
+        let mut x = Exchanges::default();
+        x.begin(now, b"t", false, LIFETIME);
+        assert!(!x.awaits(now, LIFETIME, false) && x.awaits(now, LIFETIME, true));
+        x.acknowledge(b"t");
+        assert!(x.awaits(now, LIFETIME, false) && !x.awaits(late, LIFETIME, true));
+        x.answer(b"t", false);
+        assert!(!x.awaits(now, LIFETIME, true));
     }
 
     #[test]

@@ -168,6 +168,11 @@ impl Engine {
         };
         if pdu.code().is_empty() {
             if let Some(sent) = self.settle(now, id, mid) {
+                if sent.code().is_request()
+                    && let Some(session) = self.sessions.get_mut(id)
+                {
+                    session.exchanges.acknowledge(sent.token());
+                }
                 self.recycle(sent);
             }
             self.recycle(pdu);

@@ -284,6 +284,16 @@ impl Engine {
             && !self.observers.has_due()
     }
 
+    /// Whether a response is still to come that this side has been promised by an acknowledgement, or,
+    /// where the library follows requests to their ends, any response or notification. Looks at all
+    /// sessions.
+    pub fn is_expecting(&self, now: Instant) -> bool {
+        self.sessions.iter().any(|(_, s)| {
+            let any = s.block_mode.has(crate::protocol::block::Mode::USE_LIBCOAP);
+            s.exchanges.awaits(now, s.params().exchange_lifetime(), any)
+        })
+    }
+
     /// Whether nothing that was sent waits to be acknowledged or for its turn.
     pub fn is_settled(&self) -> bool {
         self.outstanding.is_empty() && self.leisurely == 0 && self.transmits.is_empty()
