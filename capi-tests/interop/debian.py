@@ -290,6 +290,17 @@ def run_scenario(scenario, programs, client_side, server_side):
     return results
 
 
+def run_until_it_ends(scenario, *sides):
+    """A scenario's results. One in which a program did not end is run once more, and that is said: on a busy machine
+    this happens with the reference on both sides too. What does not end twice is a failure."""
+    results = run_scenario(scenario, *sides)
+    stuck = [name for name, text in (results or {}).items() if text.startswith("exit None")]
+    if stuck:
+        print(f"# once more: {scenario.name}: {stuck[0]} did not end", flush=True)
+        results = run_scenario(scenario, *sides)
+    return results
+
+
 def run_call(call, programs, side, uri):
     """What one client command answered, as text."""
     with tempfile.TemporaryDirectory(prefix="coap-interop-") as tmp:
@@ -347,7 +358,7 @@ def suite(report, ours, without, only=None, jobs=12, reference=None):
             elif scenario.newer and version != "4.3.5":
                 report.skip(f"debian {scenario.name}", NEWER)
             else:
-                runs = {name: pool.submit(run_scenario, scenario, programs, c, s) for name, c, s in pairs}
+                runs = {name: pool.submit(run_until_it_ends, scenario, programs, c, s) for name, c, s in pairs}
                 waiting.append((scenario, runs))
         for scenario, runs in waiting:
             expected = runs.pop("ref/ref").result()
