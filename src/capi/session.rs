@@ -292,7 +292,7 @@ pub unsafe extern "C" fn coap_session_get_addr_remote(
     ffi(|| remote_of(unsafe { session.as_ref() }?))
 }
 
-/// The multicast group that a session of this side sends to; NULL if it sends to one peer.
+/// The multicast group, or the broadcast address, that a session of this side sends to; NULL if it sends to one peer.
 ///
 /// # Safety
 /// `session` is NULL or live.
@@ -303,7 +303,7 @@ pub unsafe extern "C" fn coap_session_get_addr_mcast(
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { session.as_ref() }?;
-        let group = session.read(|s| s.path.remote.is_multicast().then(|| s.path.remote.clone()))?;
+        let group = session.read(|s| s.sends_to_group.then(|| s.path.remote.clone()))?;
         shown(session)?.group.show(Some(group?))
     })
 }

@@ -238,6 +238,9 @@ impl Context {
             if let Some(entry) = state.sockets.get_mut(socket) {
                 entry.purpose = Use::Client(id);
             }
+            if let Some(session) = state.engine.session_mut(id) {
+                session.sends_to_group = !connected;
+            }
             let handle = SessionHandle::new(Arc::clone(self), id);
             if let Some(session) = state.engine.sessions().get(id) {
                 crate::log!(

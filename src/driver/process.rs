@@ -218,9 +218,11 @@ impl Context {
             Event::Request(request) => self.deliver_request(state, request),
             Event::Response { session, sent, received, body } => {
                 let Some(handle) = self.handle(state, session) else { return };
+                let responder = state.engine.responder(session);
                 let (received, accepted) =
                     MutexGuard::unlocked(state, || self.application.response(&handle, sent, received, body));
-                state.engine.response_done(crate::clock::now(), session, received, accepted);
+                let now = crate::clock::now();
+                state.engine.response_done_to(now, session, received, accepted, responder);
             }
             Event::Nack { session, sent, reason, mid } => {
                 let Some(handle) = self.handle(state, session) else { return };

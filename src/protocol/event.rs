@@ -89,7 +89,7 @@ pub struct Request {
 pub enum Event {
     /// A request; give it back through [`super::Engine::respond`].
     Request(Request),
-    /// A response; say through [`super::Engine::response_done`] whether it was accepted.
+    /// A response; say through [`super::Engine::response_done_to`] whether it was accepted.
     Response {
         /// Whose.
         session: SessionId,

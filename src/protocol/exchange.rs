@@ -2,8 +2,8 @@
 //!
 //! A response whose token is not here answers nothing that was asked: it is rejected. An entry
 //! ends with its response; one that observes or went to a group stays (RFC 7641 §3.2, RFC 7252
-//! §8.2). Requests that are never answered are forgotten after EXCHANGE_LIFETIME, but only when
-//! there are many: a server may take its time.
+//! §8.2). Requests that are never answered, and those to a group, are forgotten after their
+//! lifetime, but only when there are many: a server may take its time.
 
 use super::observing::Observing;
 use super::time::Instant;
@@ -23,6 +23,8 @@ struct Exchange {
     since: Instant,
     /// It was acknowledged without its response.
     acknowledged: bool,
+    /// When it may be forgotten; never if it observes.
+    until: Option<Instant>,
     /// What is observed by it, if anything.
     observing: Option<Box<Observing>>,
 }
@@ -39,24 +41,28 @@ struct Table {
 }
 
 impl Exchanges {
-    /// A request was sent. `lasting` if more than one response may come.
-    pub fn begin(&mut self, now: Instant, token: &[u8], lasting: bool, lifetime: Duration) {
+    /// A request was sent, to be forgotten after `lifetime` if that is given. `lasting` if more than
+    /// one response may come.
+    pub fn begin(&mut self, now: Instant, token: &[u8], lasting: bool, lifetime: Option<Duration>) {
         let empty = || Box::new(Table { by_token: HashMap::new(), sweep_at: SWEEP_AT, next_serial: 0 });
         let table = self.0.get_or_insert_with(empty);
         if table.by_token.len() >= table.sweep_at {
-            table.by_token.retain(|_, e| e.lasting || now - e.since < lifetime);
+            table.by_token.retain(|_, e| e.until.is_none_or(|until| now < until));
             table.sweep_at = SWEEP_AT.max(table.by_token.len() * 2);
         }
+        let until = lifetime.map(|lifetime| now + lifetime);
         let entry = table.by_token.entry(Token::new(token)).or_insert(Exchange {
             pending: 0,
             lasting,
             since: now,
             acknowledged: false,
+            until,
             observing: None,
         });
         entry.pending += 1;
         entry.lasting |= lasting;
         entry.since = now;
+        entry.until = entry.until.and(until);
     }
 
     /// A request was acknowledged; its response comes in a message of its own.
@@ -147,7 +153,8 @@ impl Exchanges {
 mod tests {
     use super::*;
 
-    const LIFETIME: Duration = Duration::from_secs(247);
+    const AGE: Duration = Duration::from_secs(247);
+    const LIFETIME: Option<Duration> = Some(AGE);
 
     #[test]
     fn each_request_takes_one_response() {
@@ -161,14 +168,14 @@ mod tests {
 
     #[test]
     fn a_response_is_awaited_after_the_acknowledgement_for_a_lifetime() {
-        let (now, late) = (Instant(1000), Instant(1000) + LIFETIME);
+        let (now, late) = (Instant(1000), Instant(1000) + AGE);
         let mut x = Exchanges::default();
         x.begin(now, b"t", false, LIFETIME);
-        assert!(!x.awaits(now, LIFETIME, false) && x.awaits(now, LIFETIME, true));
+        assert!(!x.awaits(now, AGE, false) && x.awaits(now, AGE, true));
         x.acknowledge(b"t");
-        assert!(x.awaits(now, LIFETIME, false) && !x.awaits(late, LIFETIME, true));
+        assert!(x.awaits(now, AGE, false) && !x.awaits(late, AGE, true));
         x.answer(b"t", false);
-        assert!(!x.awaits(now, LIFETIME, true));
+        assert!(!x.awaits(now, AGE, true));
     }
 
     #[test]
@@ -184,7 +191,8 @@ mod tests {
     fn requests_that_are_never_answered_do_not_pile_up() {
         let mut x = Exchanges::default();
         for n in 0..100_000u64 {
-            x.begin(Instant(n * 1000), &n.to_be_bytes(), false, LIFETIME);
+            // The others went to a group.
+            x.begin(Instant(n * 1000), &n.to_be_bytes(), n % 2 == 0, LIFETIME);
         }
         assert!(x.len() <= 2 * SWEEP_AT);
     }

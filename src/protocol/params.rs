@@ -57,6 +57,9 @@ pub struct Params {
 /// MAX_LATENCY (RFC 7252 §4.8.2).
 const MAX_LATENCY: Duration = Duration::from_secs(100);
 
+/// MAX_SERVER_RESPONSE_DELAY (RFC 7390 §2.5).
+const MAX_SERVER_RESPONSE_DELAY: Duration = Duration::from_secs(250);
+
 impl Params {
     /// The values of RFC 7252 §4.8 and RFC 9177 §7.2.
     pub const DEFAULT: Params = Params {
@@ -115,6 +118,12 @@ impl Params {
     pub fn non_lifetime(&self) -> Duration {
         self.max_transmit_span() + MAX_LATENCY
     }
+
+    /// How long the members of a group may answer a request: the time after which its token may be
+    /// used again, where servers take as long as RFC 7390 §2.5 suggests.
+    pub fn group_lifetime(&self) -> Duration {
+        self.non_lifetime() + MAX_LATENCY + MAX_SERVER_RESPONSE_DELAY
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +137,7 @@ mod tests {
         assert_eq!(p.max_transmit_wait(), Duration::from_secs(93));
         assert_eq!(p.exchange_lifetime(), Duration::from_secs(247));
         assert_eq!(p.non_lifetime(), Duration::from_secs(145));
+        assert_eq!(p.group_lifetime(), Duration::from_secs(495));
     }
 
     #[test]

@@ -9,10 +9,11 @@ use super::exchange::Exchanges;
 use super::params::Params;
 use super::time::Instant;
 use crate::address::Address;
-use crate::message::{Mid, Pdu, Token};
+use crate::message::{Mid, Pdu, Token, Type};
 use core::fmt;
 use core::hash::Hash;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// Names a session. It goes stale when the session ends; a later session never has the same one.
@@ -146,7 +147,9 @@ pub struct Session {
     pub largest_szx: u8,
     /// The Request-Tag that was used last (RFC 9175 §3).
     request_tag: u32,
-    /// Who answered last, where the session sends to a group.
+    /// It sends to a multicast group, or broadcast: others than its remote address answer.
+    pub sends_to_group: bool,
+    /// Who answered last since a request was sent, where the session sends to a group.
     pub responder: Option<Box<Address>>,
     /// While not zero the application holds the session, and it does not expire.
     holds: u32,
@@ -164,6 +167,7 @@ pub struct Session {
 impl Session {
     /// A session in use from `now` on; `seed` makes its message IDs and tokens hard to guess.
     pub fn new(path: Path, role: Role, mtu: u32, extended_tokens: bool, now: Instant, seed: u64) -> Self {
+        let sends_to_group = role == Role::Client && path.remote.is_multicast();
         Session {
             path,
             role,
@@ -182,6 +186,7 @@ impl Session {
             block_mode: Mode::default(),
             largest_szx: super::block::MAX_SZX,
             request_tag: (seed as u32).rotate_left(16),
+            sends_to_group,
             responder: None,
             holds: 0,
             params: None,
@@ -243,6 +248,17 @@ impl Session {
     /// Whom its messages come from: the peer, or who of a group answered last.
     pub fn correspondent(&self) -> &Address {
         self.responder.as_deref().unwrap_or(&self.path.remote)
+    }
+
+    /// Where a message of this type goes: what one member of a group sent is acknowledged or
+    /// rejected to that member.
+    pub fn path_of(&self, kind: Type) -> Cow<'_, Path> {
+        match &self.responder {
+            Some(responder) if matches!(kind, Type::Acknowledgement | Type::Reset) => {
+                Cow::Owned(Path { remote: (**responder).clone(), ..self.path.clone() })
+            }
+            _ => Cow::Borrowed(&self.path),
+        }
     }
 
     /// The peer speaks, or is spoken to because it did: if it opened the session and that was given

@@ -1,6 +1,7 @@
 //! Receiving: what is a message, what is a repetition, what answers what (RFC 7252 §4, §5.3.2).
 
 use super::{Engine, Event, Notice};
+use crate::address::Address;
 use crate::log::Level;
 use crate::message::Framing;
 use crate::message::pdu::{DecodeError, DecodeReason};
@@ -243,13 +244,13 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(id) else { return false };
         // RFC 7641 §3.2: a response without Observe, or an error, is the last one; but a group
         // answers more than once without.
-        let last = !session.path.remote.is_multicast() && pdu.option(Number::OBSERVE).is_none();
+        let last = !session.sends_to_group && pdu.option(Number::OBSERVE).is_none();
         session.exchanges.answer(pdu.token(), last)
     }
 
     /// The application has seen a response. A confirmable one is acknowledged if it was accepted,
     /// and rejected if not (RFC 7252 §4.2).
-    pub fn response_done(&mut self, now: Instant, id: SessionId, received: Pdu, accepted: bool) {
+    pub(super) fn response_done(&mut self, now: Instant, id: SessionId, received: Pdu, accepted: bool) {
         let kind = match (received.kind(), accepted) {
             (Type::Confirmable, true) => Some(Type::Acknowledgement),
             (Type::Confirmable | Type::NonConfirmable, false) => Some(Type::Reset),
@@ -259,6 +260,26 @@ impl Engine {
             self.send_empty(now, id, kind, received.mid());
         }
         self.recycle(received);
+    }
+
+    /// The same for a response that this member of a group gave, or [`Engine::responder`] was when
+    /// it was delivered: the application may have sent or heard something since.
+    pub fn response_done_to(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        received: Pdu,
+        accepted: bool,
+        responder: Option<Box<Address>>,
+    ) {
+        let Some(session) = self.sessions.get_mut(id).filter(|_| responder.is_some()) else {
+            return self.response_done(now, id, received, accepted);
+        };
+        let shown = core::mem::replace(&mut session.responder, responder);
+        self.response_done(now, id, received, accepted);
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.responder = shown;
+        }
     }
 }
 

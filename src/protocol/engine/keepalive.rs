@@ -21,7 +21,9 @@ impl Engine {
 
     /// Sets the timer of a session, if sessions are to have one.
     pub(super) fn watch_silence(&mut self, now: Instant, id: SessionId) {
-        if let Some(interval) = self.keepalive.interval() {
+        // A group cannot be asked: nobody may answer for it (RFC 7252 §8.1).
+        let is_group = self.sessions.get(id).is_some_and(|s| s.sends_to_group);
+        if let Some(interval) = self.keepalive.interval().filter(|_| !is_group) {
             self.watch_until(now + interval, id);
         }
     }

@@ -82,7 +82,7 @@ impl Engine {
     pub(super) fn is_outdated(&mut self, now: Instant, id: SessionId, notification: &Pdu) -> bool {
         let Some(session) = self.sessions.get_mut(id) else { return false };
         // Each member of a group has numbers of its own.
-        if session.path.remote.is_multicast() {
+        if session.sends_to_group {
             return false;
         }
         match notification.option_uint(Number::OBSERVE) {

@@ -60,7 +60,7 @@ impl Engine {
             return Err(SendError::LongToken { len, max });
         }
         let confirmable = pdu.kind() == Type::Confirmable;
-        if confirmable && session.path.remote.is_multicast() {
+        if confirmable && session.sends_to_group {
             return Err(SendError::ConfirmableToGroup);
         }
         // The ID of a message that is still under way would make both unanswerable. There is a free
@@ -72,9 +72,15 @@ impl Engine {
         }
         if pdu.code().is_request() {
             let observes = pdu.option_uint(Number::OBSERVE) == Some(0);
-            let lasting = observes || session.path.remote.is_multicast();
-            let lifetime = session.params().exchange_lifetime();
+            let lifetime = match session.sends_to_group {
+                _ if observes => None,
+                true => Some(session.params().group_lifetime()),
+                false => Some(session.params().exchange_lifetime()),
+            };
+            let lasting = observes || session.sends_to_group;
             session.exchanges.begin(now, pdu.token(), lasting, lifetime);
+            // It goes to the group again, whoever of it was heard last.
+            session.responder = None;
             if observes {
                 session.exchanges.observe(pdu.token(), pdu.clone());
             }
@@ -114,12 +120,13 @@ impl Engine {
 
     /// Puts the bytes of a message into the queue of datagrams.
     fn transmit(&mut self, now: Instant, id: SessionId, pdu: &mut Pdu) {
+        let kind = pdu.kind();
         let bytes = pdu.encode_udp();
         if let Some(session) = self.sessions.get(id) {
             let lost = (self.is_lost)();
             crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes", bytes.len());
             if !lost {
-                self.transmits.push(id, &session.path, bytes);
+                self.transmits.push(id, &session.path_of(kind), bytes);
             }
             crate::log::pdu::show(Level::DEBUG, pdu, Framing::Udp);
         }
@@ -146,7 +153,7 @@ impl Engine {
             let lost = (self.is_lost)();
             crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes (again)", reply.len());
             if !lost {
-                self.transmits.push(id, &session.path, reply);
+                self.transmits.push(id, &session.path_of(Type::Acknowledgement), reply);
             }
         }
         self.sessions.touch(id, now);

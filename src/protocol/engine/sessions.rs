@@ -89,10 +89,15 @@ impl Engine {
     /// group; the application is shown which of them did (RFC 7252 §8.2).
     pub fn heard_from(&mut self, id: SessionId, remote: &Address) {
         if let Some(session) = self.sessions.get_mut(id)
-            && session.path.remote.is_multicast()
+            && session.sends_to_group
         {
             session.responder = Some(Box::new(remote.clone()));
         }
+    }
+
+    /// Who of a group was heard last; `None` if the session does not send to one.
+    pub fn responder(&self, id: SessionId) -> Option<Box<Address>> {
+        self.sessions.get(id)?.responder.clone()
     }
 
     /// The application holds the session: it does not expire until it is released.

@@ -4,6 +4,7 @@
 //! order of their last use, so that expiry and eviction look at the oldest only.
 
 use super::{NOBODY, Path, PeerKey, Role, Session, SessionId, State};
+use crate::message::Type;
 use crate::protocol::time::Instant;
 use core::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -64,9 +65,13 @@ impl Sessions {
         self.id_at(index)
     }
 
-    /// Who is at the other end of a session.
+    /// Who is at the other end of a session; of a group, the member that was heard last.
     pub fn peer(&self, id: SessionId) -> Option<PeerKey> {
-        self.get(id).map(|session| PeerKey(self.hasher.hash_one(&session.path)))
+        let session = self.get(id)?;
+        Some(PeerKey(match &session.responder {
+            None => self.hasher.hash_one(&session.path),
+            Some(_) => self.hasher.hash_one(&*session.path_of(Type::Acknowledgement)),
+        }))
     }
 
     /// The session, unless it has ended.

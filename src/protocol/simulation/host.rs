@@ -203,7 +203,10 @@ impl Host {
     pub(crate) fn receive(&mut self, now: Instant, from: &Address, to: &Address, bytes: &[u8]) {
         let datagram = Datagram { bytes, multicast: self.groups.contains(to) };
         match self.clients.get(to) {
-            Some(id) => self.engine.handle_datagram(now, *id, datagram),
+            Some(id) => {
+                self.engine.heard_from(*id, from);
+                self.engine.handle_datagram(now, *id, datagram);
+            }
             None => {
                 let (local, remote) = (self.address.clone(), from.clone());
                 let path = Path { socket: ENDPOINT, local, remote, ifindex: 0 };
@@ -260,9 +263,10 @@ impl Host {
                 self.engine.respond(now, exchange);
             }
             Event::Response { session, sent, received, body } => {
+                let responder = self.engine.responder(session);
                 let accepted = (self.accepts)(&received);
                 self.note(now, session, What::Response { sent, received: received.clone(), body });
-                self.engine.response_done(now, session, received, accepted);
+                self.engine.response_done_to(now, session, received, accepted, responder);
             }
             Event::Nack { session, sent, reason, mid } => {
                 self.note(now, session, What::Nack { sent, reason, mid });

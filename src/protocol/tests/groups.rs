@@ -1,15 +1,16 @@
 //! Messages to and from multicast groups (RFC 7252 §8).
 
 use crate::address::Address;
-use crate::message::{Code, Number};
+use crate::message::{Code, Mid, Number, Pdu, Type};
 use crate::protocol::block::Mode;
 use crate::protocol::engine::groups::{MAX_LEISURELY, MAX_LEISURELY_PER_SESSION};
-use crate::protocol::engine::{Engine, SendError};
+use crate::protocol::engine::{Datagram, Engine, SendError};
+use crate::protocol::event::Event;
 use crate::protocol::params::FixedPoint;
 use crate::protocol::resource::{Flags, Kind};
-use crate::protocol::session::Path;
-use crate::protocol::session::SocketId;
-use crate::protocol::simulation::{CON, Conditions, Host, NON, Peer, RST, Seen, What, World};
+use crate::protocol::session::{Path, SessionId, SocketId};
+use crate::protocol::simulation::{ACK, CON, Conditions, Host, NON, Peer, RST, Seen, What, World};
+use crate::protocol::time::Instant;
 use core::time::Duration;
 
 /// DEFAULT_LEISURE (RFC 7252 §8.2).
@@ -315,6 +316,111 @@ fn of_a_group_who_answered_last_is_the_one_who_is_spoken_with() {
         engine.heard_from(session, &member);
         assert_eq!(correspondent(engine), Some(member));
     }
+}
+
+/// A client that sends to a group, and its session.
+fn client_of_group() -> (Host, SessionId) {
+    let mut host = Host::new(1, 1);
+    let group = Address::Ip(([224, 0, 1, 187], 5683).into());
+    let id = host.connect(Instant(0), &group);
+    (host, id)
+}
+
+/// What the host sends: where to, type and message ID.
+fn sent(host: &mut Host) -> Vec<(Address, Type, u16)> {
+    let mut sent = Vec::new();
+    host.settle(Instant(0), |_, to, bytes| {
+        let pdu = Pdu::decode_udp(bytes, 8).unwrap();
+        sent.push((to.clone(), pdu.kind(), pdu.mid().0));
+    });
+    sent
+}
+
+/// ```text
+///   client                        members
+///    | NON GET token=t  to a group|
+///    |--------------------------->|
+///    |   CON 2.05 token=t mid=7   |   from A
+///    |<---------------------------|
+///    | ACK mid=7  to A            |
+///    |--------------------------->|
+///    |   CON 2.05 token=t mid=7   |   from B: another message
+///    |<---------------------------|
+///    | ACK mid=7  to B            |
+///    |--------------------------->|
+///    |   CON 2.05 token=t mid=7   |   from A, once more
+///    |<---------------------------|
+///    | ACK mid=7  to A            |
+///    |--------------------------->|
+/// ```
+#[test]
+fn what_a_member_sends_is_acknowledged_to_that_member_alone() {
+    let (mut host, id) = client_of_group();
+    let group = host.engine.sessions().get(id).unwrap().path.remote.clone();
+    let local = host.engine.sessions().get(id).unwrap().path.local.clone();
+    let request = host.new_request(id, NON, Code::GET, "r");
+    let (mid, token) = (request.mid().0, request.token().to_vec());
+    host.engine.send(Instant(0), id, request).unwrap();
+    assert_eq!(sent(&mut host), [(group.clone(), NON, mid)]);
+
+    let mut response = Pdu::new(CON, Code::CONTENT, Mid(7), 100);
+    response.set_token(&token).unwrap();
+    let bytes = response.encode_udp().to_vec();
+    let (a, b) = (Host::address_of(7, 5683), Host::address_of(8, 5683));
+    for member in [&a, &b, &a] {
+        host.receive(Instant(0), member, &local, &bytes);
+        assert_eq!(sent(&mut host), [(member.clone(), ACK, 7)]);
+        assert_eq!(host.engine.sessions().get(id).unwrap().correspondent(), member);
+    }
+    let responses = host.journal.iter().filter(|r| matches!(r.what, What::Response { .. })).count();
+    assert_eq!(responses, 2);
+
+    // The next request goes to the group again.
+    let request = host.new_request(id, NON, Code::GET, "r");
+    let mid = request.mid().0;
+    host.engine.send(Instant(0), id, request).unwrap();
+    assert_eq!(sent(&mut host), [(group.clone(), NON, mid)]);
+    assert_eq!(*host.engine.sessions().get(id).unwrap().correspondent(), group);
+}
+
+#[test]
+fn what_a_member_sends_unasked_is_rejected_to_that_member_alone() {
+    let (mut host, id) = client_of_group();
+    let local = host.engine.sessions().get(id).unwrap().path.local.clone();
+    let member = Host::address_of(7, 5683);
+    let bytes = Pdu::new(NON, Code::CONTENT, Mid(7), 100).encode_udp().to_vec();
+    host.receive(Instant(0), &member, &local, &bytes);
+    assert_eq!(sent(&mut host), [(member, RST, 7)]);
+}
+
+#[test]
+fn a_response_is_acknowledged_to_who_gave_it_though_a_request_was_sent_since() {
+    let (mut host, id) = client_of_group();
+    let request = host.new_request(id, NON, Code::GET, "r");
+    let token = request.token().to_vec();
+    host.engine.send(Instant(0), id, request).unwrap();
+    sent(&mut host);
+    let mut response = Pdu::new(CON, Code::CONTENT, Mid(7), 100);
+    response.set_token(&token).unwrap();
+    let bytes = response.encode_udp().to_vec();
+    let member = Host::address_of(7, 5683);
+    host.engine.heard_from(id, &member);
+    let datagram = Datagram { bytes: &bytes, multicast: false };
+    host.engine.handle_datagram(Instant(0), id, datagram);
+    let responder = host.engine.responder(id);
+    let Some(Event::Response { received, .. }) = host.engine.poll_event() else { panic!("no response") };
+    let request = host.new_request(id, NON, Code::GET, "r");
+    host.engine.send(Instant(0), id, request).unwrap();
+    host.engine.response_done_to(Instant(0), id, received, true, responder);
+    assert_eq!(sent(&mut host)[1], (member, ACK, 7));
+}
+
+/// RFC 7252 §8.1: nobody may answer for a group.
+#[test]
+fn groups_are_not_asked_whether_they_are_there() {
+    let (mut host, _) = client_of_group();
+    host.engine.set_keepalive(Instant(0), Duration::from_secs(30));
+    assert_eq!(host.engine.poll_timeout(), None);
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Engine {
             return Err(SendError::Closed);
         };
         let mode = session.block_mode;
-        if !mode.has(Mode::USE_LIBCOAP) || !pdu.code().is_request() || session.path.remote.is_multicast() {
+        if !mode.has(Mode::USE_LIBCOAP) || !pdu.code().is_request() || session.sends_to_group {
             self.bodies.released.extend(upload.map(|u| u.body));
             return self.send(now, id, pdu);
         }
