@@ -189,13 +189,16 @@ int coap_handle_event(coap_context_t *context, coap_event_t event, coap_session_
 int coap_can_exit(coap_context_t *context);
 
 /**
- * Joins a multicast group with all UDP endpoints of the address family: `groupname` is an address
- * or a host name, `ifname` the interface or NULL for the one the system picks. Returns 0, or -1
- * if no endpoint could join.
+ * Joins a multicast group with all UDP endpoints of the address family; those on IPv6 join groups of
+ * IPv4 too. `groupname` is an address or a host name, `ifname` the name or number of the interface,
+ * or NULL for the one the system picks; if there is none of that name, the system picks too. Returns
+ * 0, or -1 if no endpoint could join.
  *
  * @pre `ctx` is NULL or live; the names are NULL or C strings.
  */
-int coap_join_mcast_group_intf(coap_context_t *ctx, const char *groupname, const char *ifname);
+int coap_join_mcast_group_intf(coap_context_t *ctx,
+                               const char *groupname,
+                               const char *ifname);
 
 /**
  * Does one turn of the loop: what is due, then waiting for up to `timeout_ms` milliseconds until

@@ -196,14 +196,15 @@ const coap_address_t *coap_session_get_addr_local(const coap_session_t *session)
 
 /**
  * The address of the peer. It lives as long as the session. If the session sends to a group, it is
- * that of the group, and in a response handler and after it that of who answered last.
+ * that of the group, and from a response handler on, until the next request is sent, that of who
+ * answered last.
  *
  * @pre `session` is NULL or live.
  */
 const coap_address_t *coap_session_get_addr_remote(const coap_session_t *session);
 
 /**
- * The multicast group that a session of this side sends to; NULL if it sends to one peer.
+ * The multicast group, or the broadcast address, that a session of this side sends to; NULL if it sends to one peer.
  *
  * @pre `session` is NULL or live.
  */

@@ -195,9 +195,10 @@ pub unsafe extern "C" fn coap_can_exit(context: *mut coap_context_t) -> c_int {
     })
 }
 
-/// Joins a multicast group with all UDP endpoints of the address family: `groupname` is an address
-/// or a host name, `ifname` the interface or NULL for the one the system picks. Returns 0, or -1
-/// if no endpoint could join.
+/// Joins a multicast group with all UDP endpoints of the address family; those on IPv6 join groups of
+/// IPv4 too. `groupname` is an address or a host name, `ifname` the name or number of the interface,
+/// or NULL for the one the system picks; if there is none of that name, the system picks too. Returns
+/// 0, or -1 if no endpoint could join.
 ///
 /// # Safety
 /// `ctx` is NULL or live; the names are NULL or C strings.

@@ -280,7 +280,8 @@ pub unsafe extern "C" fn coap_session_get_addr_local(
 }
 
 /// The address of the peer. It lives as long as the session. If the session sends to a group, it is
-/// that of the group, and in a response handler and after it that of who answered last.
+/// that of the group, and from a response handler on, until the next request is sent, that of who
+/// answered last.
 ///
 /// # Safety
 /// `session` is NULL or live.

@@ -305,16 +305,22 @@ impl Context {
         }));
     }
 
-    /// Joins a multicast group, an address or a name, with all endpoints of its family.
+    /// Joins a multicast group, an address or a name, with all endpoints that can hear it.
     pub fn join_group(&self, group: &str, interface: Option<&str>) -> io::Result<()> {
         let addresses = (group, 0).to_socket_addrs()?;
         let group = addresses.map(|a| a.ip()).find(|ip| ip.is_multicast());
         let group =
             group.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a multicast address"))?;
-        let same_family = |local: &Address| matches!(local, Address::Ip(a) if a.is_ipv4() == group.is_ipv4());
+        // As libcoap, an unknown interface is no reason not to join at all.
+        let interface = interface.filter(|name| {
+            let found = crate::net::interface_index(name);
+            found.inspect_err(|e| crate::log!(WARN, "{name}: {e}: joining on the default one")).is_ok()
+        });
+        // An endpoint on IPv6 takes IPv4 too.
+        let may_join = |local: &Address| matches!(local, Address::Ip(a) if a.is_ipv6() || group.is_ipv4());
         let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "no endpoint of its address family"));
         self.with(|state| {
-            for endpoint in state.endpoints.values().filter(|e| same_family(&e.local)) {
+            for endpoint in state.endpoints.values().filter(|e| may_join(&e.local)) {
                 if let Some(entry) = state.sockets.get(endpoint.socket) {
                     let joined = entry.socket.join_multicast(group, interface);
                     if result.is_err() {

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 /// The index of an interface given by its name, or by its index in decimal.
-pub(crate) fn index_of(name: &str) -> io::Result<u32> {
+pub fn index_of(name: &str) -> io::Result<u32> {
     let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("no interface {name:?}"));
     let text = CString::new(name).map_err(|_| unknown())?;
     // SAFETY: a terminated string.

@@ -18,6 +18,6 @@ pub use recv::{Received, RecvBatch};
 pub use select::{FdSets, select};
 pub use send::{Outcome, SendBatch};
 
-pub use interface::{is_broadcast, is_group};
+pub use interface::{index_of as interface_index, is_broadcast, is_group};
 pub use poller::{Poller, Ready};
 pub use udp::UdpSocket;

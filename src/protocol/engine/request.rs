@@ -102,6 +102,8 @@ impl Engine {
                 self.recycle(request);
             }
             Target::Answer(code) => {
+                let resource = if multicast { self.resources.plain(&request) } else { None };
+                let audience = self.audience(multicast, resource);
                 if code == Code::NOT_FOUND {
                     crate::log!(
                         DEBUG,
@@ -132,7 +134,7 @@ impl Engine {
             _ => {}
         }
         // RFC 7252 §5.10.8.2: a resource that is there does not match If-None-Match.
-        if request.option(Number::IF_NONE_MATCH).is_some() && self.resources.has_plain(request) {
+        if request.option(Number::IF_NONE_MATCH).is_some() && self.resources.plain(request).is_some() {
             return Target::Answer(Code::PRECONDITION_FAILED);
         }
         let Target::Resource(id) = target else { return target };

@@ -32,9 +32,9 @@ impl<H> Table<H> {
         }
     }
 
-    /// Whether the request's own path is that of a plain resource.
-    pub fn has_plain(&self, request: &Pdu) -> bool {
-        self.find(&request.path_of_options()).is_some()
+    /// The plain resource that has the request's own path.
+    pub fn plain(&self, request: &Pdu) -> Option<ResourceId> {
+        self.find(&request.path_of_options())
     }
 
     fn local_target(&self, path: &[u8], method: Code) -> Target {

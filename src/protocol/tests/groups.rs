@@ -7,11 +7,12 @@ use crate::protocol::engine::groups::{MAX_LEISURELY, MAX_LEISURELY_PER_SESSION};
 use crate::protocol::engine::{Datagram, Engine, SendError};
 use crate::protocol::event::Event;
 use crate::protocol::params::FixedPoint;
-use crate::protocol::resource::{Flags, Kind};
+use crate::protocol::resource::{Flags, Kind, Resource};
 use crate::protocol::session::{Path, SessionId, SocketId};
 use crate::protocol::simulation::{ACK, CON, Conditions, Host, NON, Peer, RST, Seen, What, World};
 use crate::protocol::time::Instant;
 use core::time::Duration;
+use std::sync::Arc;
 
 /// DEFAULT_LEISURE (RFC 7252 §8.2).
 const LEISURE: Duration = Duration::from_secs(5);
@@ -157,6 +158,22 @@ fn the_flags_of_a_resource_say_which_answers_are_left_out() {
             peer.expect_silence();
         }
     }
+    peer.finish();
+}
+
+/// The flags of a resource are about what the library answers for it, too.
+#[test]
+fn that_a_method_is_not_allowed_is_said_as_the_resource_says() {
+    let mut peer = server();
+    peer.host.engine.config.multicast_per_resource = true;
+    let prompt = Flags(Flags::HAS_MCAST_SUPPORT.0 | Flags::LIB_DIS_MCAST_DELAYS.0);
+    for (mid, path, flags) in [(1, "a", Flags(0)), (2, "b", Flags::LIB_DIS_MCAST_SUPPRESS_4_XX)] {
+        let resource = Resource::new(path.as_bytes(), Kind::Plain, Flags(prompt.0 | flags.0));
+        peer.host.engine.resources.add(Arc::new(resource), Arc::new(())).unwrap();
+        peer.send(NON, Code::PUT, b"t", mid).path(path).group().go();
+    }
+    let refusal = peer.next_message();
+    assert_eq!((refusal.kind(), refusal.code()), (NON, Code::METHOD_NOT_ALLOWED));
     peer.finish();
 }
 
