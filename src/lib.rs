@@ -20,6 +20,7 @@ pub mod log;
 #[forbid(unsafe_code)]
 pub mod message;
 pub mod net;
+pub mod persist;
 #[forbid(unsafe_code)]
 pub mod protocol;
 pub mod random;
