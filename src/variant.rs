@@ -43,7 +43,7 @@ pub const ASYNC: bool = true;
 /// The proxy role.
 pub const PROXY: bool = false;
 /// Observers that survive a restart.
-pub const OBSERVE_PERSIST: bool = false;
+pub const OBSERVE_PERSIST: bool = true;
 /// OSCORE (RFC 8613).
 pub const OSCORE: bool = false;
 /// Q-Block (RFC 9177).

@@ -64,7 +64,7 @@
 #define COAP_WITH_LIBWOLFSSL 0
 
 /** Observers that survive a restart. */
-#define COAP_WITH_OBSERVE_PERSIST 0
+#define COAP_WITH_OBSERVE_PERSIST 1
 
 /** WebSockets. */
 #define COAP_WS_SUPPORT 0

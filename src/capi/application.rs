@@ -6,7 +6,7 @@ use super::pdu::coap_pdu_t;
 use super::resource::coap_resource_t;
 use super::types::*;
 use super::uri::coap_get_query;
-use crate::driver::{AppData, Application, Context, Exchange, SessionHandle};
+use crate::driver::{AppData, Application, Context, Exchange, SessionHandle, Tracked};
 use crate::log;
 use crate::message::{Mid, Pdu};
 use crate::protocol::asynchronous::AsyncId;
@@ -37,6 +37,7 @@ pub(crate) struct Program {
     pub(crate) app_data: AppData,
     pub(crate) settings: Mutex<super::net_settings::Settings>,
     pub(crate) asyncs: Mutex<HashMap<AsyncId, Box<coap_async_t>>>,
+    pub(crate) trackers: super::persist::Trackers,
     pub(crate) release_user_data: Mutex<coap_resource_release_userdata_handler_t>,
 }
 
@@ -190,6 +191,10 @@ impl Application for Program {
 
     fn async_freed(&self, id: AsyncId) {
         drop(self.asyncs.lock().remove(&id));
+    }
+
+    fn tracked(&self, context: &Arc<Context>, tracked: Tracked<'_>) {
+        self.trackers.tell(context, tracked);
     }
 
     fn as_any(&self) -> &dyn Any {

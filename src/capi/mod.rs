@@ -27,6 +27,7 @@ pub mod net_send;
 pub mod net_settings;
 pub mod option;
 pub mod pdu;
+pub mod persist;
 pub mod prng;
 pub mod resource;
 pub mod resource_links;

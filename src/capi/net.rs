@@ -47,6 +47,7 @@ pub unsafe extern "C" fn coap_free_context(context: *mut coap_context_t) {
         }
         // SAFETY: the count that `coap_new_context` gave out.
         let context = unsafe { Arc::from_raw(context) };
+        super::resource::close_account(&context);
         context.close();
         super::cache::remove_all(&context);
         super::resource::remove_all(&context);

@@ -287,6 +287,23 @@ pub(crate) fn remove_all(context: &Context) {
     }
 }
 
+/// Deletes all resources of a context that ends while it keeps account of them: their observers are
+/// told, and the account is closed.
+pub(crate) fn close_account(context: &Arc<Context>) {
+    if !context.with(|state| state.engine.is_tracking()) {
+        return;
+    }
+    let plain: Vec<_> = context.with(|state| state.engine.resources.iter().map(|(id, _)| id).collect());
+    let fallback = context.with(|state| state.engine.resources.fallback().map(|(id, _)| id));
+    for id in plain.into_iter().chain(fallback) {
+        let removed = context.with(|state| state.engine.remove_resource(crate::clock::now(), id));
+        context.tell_changes();
+        if let Some(entry) = removed {
+            end(context, entry);
+        }
+    }
+}
+
 /// Adds a resource to a context, which owns it from then on. A resource with the same path that
 /// is there already is deleted first; for one of the special kinds, the one of that kind.
 ///
@@ -318,6 +335,10 @@ pub unsafe extern "C" fn coap_add_resource(context: *mut coap_context_t, resourc
             }
             end(&context, old);
         }
+        if *shared.core.kind() == Kind::Plain {
+            context.resource_added(shared.core.path());
+        }
+        context.tell_changes();
         Some(())
     });
 }
@@ -344,6 +365,7 @@ pub unsafe extern "C" fn coap_delete_resource(
             Place::Added(context, id) => {
                 let context = context.upgrade()?;
                 end(&context, context.with(|state| state.engine.remove_resource(crate::clock::now(), id))?);
+                context.tell_changes();
             }
             Place::Deleted => {
                 log!(WARN, "coap_delete_resource: the resource was deleted before");

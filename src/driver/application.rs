@@ -1,11 +1,13 @@
 //! What the driver asks of whoever owns a context.
 
-use super::SessionHandle;
+use super::{Context, SessionHandle};
+use crate::address::Address;
 use crate::message::{Mid, Pdu};
 use crate::protocol::asynchronous::AsyncId;
 use crate::protocol::block::Shown;
 use crate::protocol::engine::Handle;
 use crate::protocol::event::{NackReason, Notice};
+use crate::protocol::session::Path;
 use core::any::Any;
 use std::sync::Arc;
 
@@ -18,6 +20,52 @@ pub struct Exchange {
     pub body: Option<Box<Shown>>,
     /// The response; with code 0.00 it comes later, or not at all.
     pub response: Pdu,
+}
+
+/// What a server must know after a restart has changed.
+#[derive(Clone, Copy)]
+pub enum Tracked<'a> {
+    /// An observation has begun.
+    Observed {
+        /// Its name.
+        name: u64,
+        /// Whose.
+        session: &'a Arc<SessionHandle>,
+        /// The address of the endpoint.
+        listen: &'a Address,
+        /// Between whom.
+        path: &'a Path,
+        /// The request that began it.
+        packet: &'a [u8],
+    },
+    /// An observation has ended.
+    Unobserved {
+        /// Its name.
+        name: u64,
+        /// Whose.
+        session: Option<&'a Arc<SessionHandle>>,
+    },
+    /// The observe number of a resource is one to be written down.
+    Number {
+        /// The path of the resource.
+        path: &'a [u8],
+        /// The number.
+        number: u32,
+    },
+    /// A request has made a resource.
+    Made {
+        /// Whose.
+        session: &'a Arc<SessionHandle>,
+        /// The path of the resource.
+        path: &'a [u8],
+        /// The request.
+        packet: &'a [u8],
+    },
+    /// A resource is gone.
+    Gone {
+        /// Its path.
+        path: &'a [u8],
+    },
 }
 
 /// Handles what the state machines hand out. No lock is held during a call, and any function of
@@ -51,6 +99,9 @@ pub trait Application: Any + Send + Sync {
 
     /// A request put aside is done with: what was kept with it can go.
     fn async_freed(&self, id: AsyncId);
+
+    /// Something has changed that a restarted server must know.
+    fn tracked(&self, context: &Arc<Context>, tracked: Tracked<'_>);
 
     /// For the owner of the context to find its own type.
     fn as_any(&self) -> &dyn Any;

@@ -1,6 +1,7 @@
 //! A context: one state behind one lock, and what changes it from outside the loop.
 
 use super::by_session::BySession;
+use super::persist::Keeping;
 use super::socket::{Entry, Use};
 use super::{Application, EndpointHandle, SessionHandle, Sockets};
 use crate::address::Address;
@@ -99,6 +100,7 @@ pub struct Context {
     /// Held while handlers run: they never run at the same time.
     pub(super) delivery: ReentrantMutex<()>,
     pub(super) application: Box<dyn Application>,
+    pub(super) keeping: Mutex<Keeping>,
 }
 
 impl Context {
@@ -120,6 +122,7 @@ impl Context {
             poller: Poller::new()?,
             delivery: ReentrantMutex::new(()),
             application,
+            keeping: Mutex::new(Keeping::default()),
         }))
     }
 

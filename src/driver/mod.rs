@@ -8,12 +8,14 @@ mod application;
 mod by_session;
 mod context;
 pub(crate) mod loss;
+mod persist;
 mod process;
 mod session;
 mod socket;
 
-pub use application::{Application, Exchange};
+pub use application::{Application, Exchange, Tracked};
 pub use context::{Context, State};
+pub use persist::{Files, StartError};
 pub use process::Wait;
 pub use session::{AppData, EndpointHandle, SessionHandle};
 pub use socket::Sockets;

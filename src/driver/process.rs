@@ -5,6 +5,7 @@ use super::{Context, Exchange, SessionHandle, State};
 use crate::net::{Ready, RecvBatch};
 use crate::protocol::engine::{Datagram, Handle};
 use crate::protocol::event::{Event, Notice, Request};
+use crate::protocol::resource::Kind;
 use crate::protocol::session::{Path, Role, SessionId, SocketId};
 use core::time::Duration;
 use parking_lot::MutexGuard;
@@ -194,7 +195,7 @@ impl Context {
     }
 
     /// Delivers events until there are none. The state is unlocked while the application runs.
-    fn deliver(self: &Arc<Self>, state: &mut MutexGuard<'_, State>) -> bool {
+    pub(super) fn deliver(self: &Arc<Self>, state: &mut MutexGuard<'_, State>) -> bool {
         let mut delivered = false;
         loop {
             while let Some(id) = state.engine.poll_freed_async() {
@@ -203,7 +204,8 @@ impl Context {
             while let Some(body) = state.engine.poll_released() {
                 MutexGuard::unlocked(state, || drop(body));
             }
-            let Some(event) = state.engine.poll_event() else { return delivered };
+            self.deliver_tracked(state);
+            let Some(event) = state.engine.poll_event() else { break };
             delivered = true;
             self.deliver_event(state, event);
             if state.engine.transmits().len() >= FLUSH_AT {
@@ -211,6 +213,8 @@ impl Context {
                 state.sockets.send(&self.poller, state.engine.transmits());
             }
         }
+        self.save(state);
+        delivered
     }
 
     fn deliver_event(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, event: Event) {
@@ -275,8 +279,12 @@ impl Context {
             return state.engine.resource_gone(crate::clock::now(), event);
         };
         let resource: Handle = Arc::clone(&entry.handle);
+        let makes_resources = state.engine.is_tracking() && *entry.resource.kind() == Kind::Unknown;
         let exchange = Exchange { request: event.request, body: event.body.take(), response: event.response };
-        let done = MutexGuard::unlocked(state, || self.application.request(&session, &resource, exchange));
+        let done = MutexGuard::unlocked(state, || match makes_resources {
+            true => self.request_for_unknown(&session, &resource, exchange),
+            false => self.application.request(&session, &resource, exchange),
+        });
         (event.request, event.response) = (done.request, done.response);
         state.engine.respond(crate::clock::now(), event);
         // If it was deleted meanwhile, its last reference may run the application's code.
@@ -285,7 +293,7 @@ impl Context {
 
     /// The handle of a session, made when it is first needed; none after the session ended, when
     /// nothing of it is delivered any more.
-    fn handle(self: &Arc<Self>, state: &mut State, id: SessionId) -> Option<Arc<SessionHandle>> {
+    pub(super) fn handle(self: &Arc<Self>, state: &mut State, id: SessionId) -> Option<Arc<SessionHandle>> {
         let session = state.engine.sessions().get(id)?;
         if session.role == Role::Client {
             return state.sessions.get(id).cloned();

@@ -48,6 +48,8 @@ pub struct Observer {
     pub non_count: u8,
     /// When the last confirmable notification went out, or the observer came.
     pub last_confirmed: Instant,
+    /// Names the observation, also when the same request has taken this one's place.
+    pub name: u64,
     /// The resource has changed since the last notification was made.
     dirty: bool,
     key: Option<Key>,
@@ -96,6 +98,7 @@ impl Observers {
             last_mid: None,
             non_count: 0,
             last_confirmed: now,
+            name: serial,
             dirty: false,
             key,
             serial,

@@ -162,6 +162,11 @@ impl Resource {
         self.observe_number.load(Ordering::Relaxed) & MAX_OBSERVE_NUMBER
     }
 
+    /// Makes `number` the number of the state as it is now.
+    pub fn set_observe_number(&self, number: u32) {
+        self.observe_number.store(number & MAX_OBSERVE_NUMBER, Ordering::Relaxed);
+    }
+
     /// The resource has changed.
     pub fn next_observe_number(&self) {
         // It wraps at a multiple of what is shown.

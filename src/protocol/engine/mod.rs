@@ -18,6 +18,7 @@ mod observing;
 mod outbound;
 mod request;
 mod sessions;
+mod tracking;
 
 use super::asynchronous::Asyncs;
 use super::block::{MAX_SZX, Mode, Shared};
@@ -40,6 +41,7 @@ pub use blockwise::Representation;
 pub use inbound::Datagram;
 pub use outbound::SendError;
 pub use sessions::OpenError;
+pub use tracking::{RestoreError, Track, packet_of};
 
 /// Settings of a context that the state machines follow.
 #[derive(Clone, Debug)]
@@ -126,6 +128,7 @@ pub struct Engine {
     leisurely: usize,
     keepalive: KeepAlive,
     observers: Observers,
+    tracking: tracking::Tracking,
     /// When [`Engine::handle_timeout`] was called last.
     turn_began: Instant,
     /// Bodies that are larger than a message.
@@ -167,6 +170,7 @@ impl Engine {
             leisurely: 0,
             keepalive: KeepAlive::default(),
             observers: Observers::default(),
+            tracking: tracking::Tracking::default(),
             turn_began: Instant::default(),
             bodies: blockwise::Bodies::default(),
             left: Vec::new(),
@@ -223,6 +227,7 @@ impl Engine {
             || !self.left.is_empty()
             || self.observers.has_due()
             || self.bodies.has_released()
+            || !self.tracking.is_empty()
     }
 
     /// The next body that the library is done with: to be dropped where the application may run.

@@ -8,7 +8,7 @@ use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::block::{Block, Shown};
 use crate::protocol::cache::Key;
 use crate::protocol::event::{Audience, Event, Observation, Request};
-use crate::protocol::observe::{MAX_NON, MAX_PER_SESSION, ObserverId};
+use crate::protocol::observe::{MAX_NON, MAX_PER_SESSION, Observer, ObserverId};
 use crate::protocol::resource::{AlreadyAdded, Entry, Flags, Resource, ResourceId};
 use crate::protocol::session::{SessionId, State};
 use crate::protocol::time::Instant;
@@ -58,6 +58,11 @@ impl Engine {
             self.observers.with_token(id, request.token()),
             key.and_then(|key| self.observers.with_request(id, resource, key)),
         ];
+        // The same request with the same token asks for what is there: it goes on.
+        let renewed = match before {
+            [Some(a), Some(b)] if a == b && asked == Some(REGISTER) => self.take_observer(a).map(|o| o.name),
+            _ => None,
+        };
         before.into_iter().flatten().for_each(|known| self.remove_observer(known));
         if asked == Some(DEREGISTER) {
             return Observation::None;
@@ -75,8 +80,16 @@ impl Engine {
             return Observation::None;
         };
         session.observers += 1;
+        if let (Some(name), Some(added)) = (renewed, self.observers.get_mut(observer)) {
+            added.name = name;
+        }
         match response.add_option(Number::OBSERVE, &crate::message::option::encode_uint(number.into())) {
-            Ok(_) => Observation::Begun(observer),
+            Ok(_) => {
+                if renewed.is_none() {
+                    self.track_observed(observer);
+                }
+                Observation::Begun(observer)
+            }
             Err(_) => {
                 self.remove_observer(observer);
                 Observation::None
@@ -101,11 +114,17 @@ impl Engine {
     }
 
     fn remove_observer(&mut self, observer: ObserverId) {
-        let Some(removed) = self.observers.remove(observer) else { return };
+        let Some(removed) = self.take_observer(observer) else { return };
+        self.track_unobserved(removed.name, removed.session);
+        self.recycle(removed.request);
+    }
+
+    fn take_observer(&mut self, observer: ObserverId) -> Option<Observer> {
+        let removed = self.observers.remove(observer)?;
         if let Some(session) = self.sessions.get_mut(removed.session) {
             session.observers = session.observers.saturating_sub(1);
         }
-        self.recycle(removed.request);
+        Some(removed)
     }
 
     /// A resource has changed: its observers are notified when [`Engine::handle_timeout`] is called
@@ -116,6 +135,7 @@ impl Engine {
             return false;
         }
         entry.resource.next_observe_number();
+        self.track_number(resource);
         true
     }
 
@@ -259,11 +279,16 @@ impl Engine {
     }
 
     fn resource_ends(&mut self, now: Instant, resource: ResourceId) {
+        self.track_gone(resource);
+        let restarting = self.tracking.is_restarting();
         let observers: Vec<_> = self.observers.of_resource(resource).collect();
         for id in observers {
             let Some(observer) = self.observers.get_mut(id) else { continue };
             let (session, token) = (observer.session, Token::new(observer.request.token()));
             self.remove_observer(id);
+            if restarting {
+                continue;
+            }
             let open = self.sessions.get_mut(session).filter(|s| s.state == State::Established);
             let Some((mid, size)) = open.map(|s| (s.new_mid(), s.max_pdu_size())) else { continue };
             let mut gone = self.blank(Type::NonConfirmable, Code::NOT_FOUND, mid, size);

@@ -46,7 +46,7 @@ impl Engine {
         Some(id)
     }
 
-    fn new_session(&mut self, now: Instant, path: Path, role: Role) -> Session {
+    pub(super) fn new_session(&mut self, now: Instant, path: Path, role: Role) -> Session {
         let seed = (self.random)();
         let extended = self.config.max_token as usize > Token::DEFAULT_MAX;
         let mut session = Session::new(path, role, self.config.mtu, extended, now, seed);
@@ -128,7 +128,7 @@ impl Engine {
     }
 
     /// Drops all that waits in a session.
-    fn silence(&mut self, id: SessionId) {
+    pub(super) fn silence(&mut self, id: SessionId) {
         self.cancel_observations(id);
         self.drop_messages(id);
         self.forget_bodies(id);

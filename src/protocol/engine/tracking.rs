@@ -1,0 +1,243 @@
+//! What must be known of observers, resources and observe numbers for a server to go on after a
+//! restart, and putting observers back.
+//!
+//! While tracking is on, changes are queued as [`Track`] and handed out by
+//! [`Engine::poll_tracked`], each before the event that it comes before: an observer is told of
+//! before its handler is called.
+
+use super::{Engine, Handle};
+use crate::message::pdu::DecodeError;
+use crate::message::{Code, Number, Pdu, Type};
+use crate::protocol::block::Shown;
+use crate::protocol::event::Observation;
+use crate::protocol::observe::ObserverId;
+use crate::protocol::resource::{Entry, Kind, Resource, ResourceId, Target};
+use crate::protocol::session::{Path, Role, SessionId, State};
+use crate::protocol::time::Instant;
+use std::sync::Arc;
+
+/// Something has changed that a restarted server must know.
+#[derive(Debug)]
+pub enum Track {
+    /// An observation has begun.
+    Observed {
+        /// Names the observation, also when its request is repeated.
+        name: u64,
+        /// Whose.
+        session: SessionId,
+        /// Between whom.
+        path: Path,
+        /// The request, as it came, with its whole body.
+        packet: Vec<u8>,
+    },
+    /// An observation has ended.
+    Unobserved {
+        /// Which.
+        name: u64,
+        /// Whose.
+        session: SessionId,
+    },
+    /// The observe number of a resource, one of those that are to be written down.
+    Number {
+        /// Of what.
+        resource: Arc<Resource>,
+        /// The number.
+        number: u32,
+    },
+    /// A resource was taken out.
+    Gone(Arc<Resource>),
+}
+
+/// Why an observer could not be put back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The packet is no message.
+    #[error("the packet is malformed: {0}")]
+    Malformed(#[from] DecodeError),
+    /// It is a message that begins no observation.
+    #[error("the packet does not begin an observation")]
+    NoObservation,
+    /// Nothing can be observed there.
+    #[error("there is no resource that may be observed at its path")]
+    NoResource,
+    /// There is no room for it.
+    #[error("there are too many sessions or observers")]
+    Full,
+}
+
+/// What is tracked, and how.
+#[derive(Debug, Default)]
+pub(super) struct Tracking {
+    /// Every so many observe numbers one is told; `None` while nothing is.
+    every: Option<u32>,
+    /// The server goes away and comes back: observers are not told that their resources end.
+    restarting: bool,
+    tracks: std::collections::VecDeque<Track>,
+}
+
+impl Tracking {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.tracks.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tracks.is_empty()
+    }
+
+    pub(super) fn is_restarting(&self) -> bool {
+        self.restarting
+    }
+}
+
+/// A request as it came: with its whole body instead of the last block of it.
+pub fn packet_of(request: &Pdu, body: Option<&Shown>) -> Vec<u8> {
+    let mut request = request.clone();
+    if let Some(body) = body.and_then(|b| b.data.as_deref()) {
+        request.set_max_size(usize::MAX);
+        request.clear_payload();
+        for block in [Number::BLOCK1, Number::Q_BLOCK1] {
+            request.remove_option(block);
+        }
+        if !body.is_empty()
+            && let Err(e) = request.set_payload(body)
+        {
+            crate::log!(WARN, "a request is kept without its body: {e}");
+        }
+    }
+    request.encode_udp().to_vec()
+}
+
+impl Engine {
+    /// Begins to tell what a restarted server must know, of the observe numbers one of `every`.
+    pub fn track(&mut self, every: u32) {
+        self.tracking.every = Some(every.max(1));
+        self.tracking.restarting = false;
+    }
+
+    /// The server is about to end and to be started again: nothing is told any more, and the
+    /// observers of what is deleted from now on are not told either.
+    pub fn stop_tracking(&mut self) {
+        self.tracking = Tracking { restarting: true, ..Tracking::default() };
+    }
+
+    /// Whether changes are told.
+    pub fn is_tracking(&self) -> bool {
+        self.tracking.every.is_some()
+    }
+
+    /// The next change.
+    #[must_use]
+    pub fn poll_tracked(&mut self) -> Option<Track> {
+        self.tracking.tracks.pop_front()
+    }
+
+    fn tell(&mut self, track: Track) {
+        if self.is_tracking() {
+            self.tracking.tracks.push_back(track);
+        }
+    }
+
+    /// An observation has begun.
+    pub(super) fn track_observed(&mut self, observer: ObserverId) {
+        if !self.is_tracking() {
+            return;
+        }
+        let Some(entry) = self.observers.get_mut(observer) else { return };
+        let (name, session, resource) = (entry.name, entry.session, entry.resource);
+        let packet = packet_of(&entry.request, entry.body.as_deref());
+        let Some(path) = self.sessions.get(session).map(|s| s.path.clone()) else { return };
+        self.tell(Track::Observed { name, session, path, packet });
+        if let Some(entry) = self.resources.get(resource) {
+            let resource = Arc::clone(&entry.resource);
+            let number = resource.observe_number();
+            self.tell(Track::Number { resource, number });
+        }
+    }
+
+    pub(super) fn track_unobserved(&mut self, name: u64, session: SessionId) {
+        self.tell(Track::Unobserved { name, session });
+    }
+
+    pub(super) fn track_number(&mut self, resource: ResourceId) {
+        let Some(every) = self.tracking.every else { return };
+        let Some(entry) = self.resources.get(resource) else { return };
+        let number = entry.resource.observe_number();
+        if number % every == 0 {
+            let resource = Arc::clone(&entry.resource);
+            self.tell(Track::Number { resource, number });
+        }
+    }
+
+    pub(super) fn track_gone(&mut self, resource: ResourceId) {
+        if let Some(entry) = self.resources.get(resource) {
+            let resource = Arc::clone(&entry.resource);
+            self.tell(Track::Gone(resource));
+        }
+    }
+
+    /// Puts an observer back, from the request that once began its observation; its session too.
+    /// Gives the name of the observation.
+    pub fn restore_observer(
+        &mut self,
+        now: Instant,
+        path: &Path,
+        mtu: u32,
+        packet: &[u8],
+    ) -> Result<u64, RestoreError> {
+        let request = Pdu::decode_udp(packet, self.config.max_token as usize)?;
+        let is_message = matches!(request.kind(), Type::Confirmable | Type::NonConfirmable)
+            && matches!(request.code(), Code::GET | Code::FETCH)
+            && request.option_uint(Number::OBSERVE) == Some(0);
+        if !is_message || self.bad_option(&request).is_some() {
+            return Err(RestoreError::NoObservation);
+        }
+        let Target::Resource(resource) = self.resources.target(&request) else {
+            return Err(RestoreError::NoResource);
+        };
+        if !self.resources.get(resource).is_some_and(may_be_observed) {
+            return Err(RestoreError::NoResource);
+        }
+        let session = self.accept(now, path, mtu).ok_or(RestoreError::Full)?;
+        let mut response = self.prepare(session, &request, true).ok_or(RestoreError::Full)?;
+        let observation = self.observe(now, session, resource, &request, None, &mut response);
+        self.recycle(response);
+        match observation {
+            Observation::Begun(observer) => {
+                self.observers.get_mut(observer).map(|o| o.name).ok_or(RestoreError::Full)
+            }
+            _ => Err(RestoreError::Full),
+        }
+    }
+
+    /// Opens a session with nobody, for a request that is asked again after a restart: whoever
+    /// asked it is not there to be answered. Nobody hears of it.
+    pub fn open_nowhere(&mut self, now: Instant, path: Path) -> Option<SessionId> {
+        let mut session = self.new_session(now, path, Role::Server);
+        session.state = State::Closed;
+        self.sessions.insert(session)
+    }
+
+    /// Closes such a session.
+    pub fn close_nowhere(&mut self, id: SessionId) {
+        self.silence(id);
+        self.sessions.remove(id);
+    }
+
+    /// A request that once made a resource, and who handles it: whoever answers for unknown paths.
+    pub fn request_again(&self, packet: &[u8]) -> Option<(Pdu, Handle)> {
+        let request = Pdu::decode_udp(packet, self.config.max_token as usize).ok()?;
+        let (_, entry) = self.resources.fallback()?;
+        let fits = *entry.resource.kind() == Kind::Unknown && entry.resource.handles(request.code());
+        fits.then(|| (request, Arc::clone(&entry.handle)))
+    }
+
+    /// The response that a handler fills in for a request that is asked again.
+    pub fn response_again(&mut self, session: SessionId, request: &Pdu) -> Option<Pdu> {
+        self.prepare(session, request, false)
+    }
+}
+
+fn may_be_observed(entry: &Entry<Handle>) -> bool {
+    *entry.resource.kind() == Kind::Plain && entry.resource.is_observable()
+}
