@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::ThreadId;
 
 /// The files of a context; `None` for what is not kept.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +73,6 @@ impl<K: Ord, R: Record> Store<K, R> {
 
 /// Who is making resources at the moment: a handler of unknown paths, for this request.
 struct Making {
-    thread: ThreadId,
     session: Arc<SessionHandle>,
     packet: Vec<u8>,
 }
@@ -213,7 +211,7 @@ impl Context {
         exchange: Exchange,
     ) -> Exchange {
         let packet = packet_of(&exchange.request, exchange.body.as_deref());
-        let making = Making { thread: std::thread::current().id(), session: Arc::clone(session), packet };
+        let making = Making { session: Arc::clone(session), packet };
         let before = self.keeping.lock().making.replace(making);
         let done = self.application.request(session, resource, exchange);
         let making = core::mem::replace(&mut self.keeping.lock().making, before);
@@ -225,8 +223,8 @@ impl Context {
     pub fn resource_added(self: &Arc<Self>, path: &[u8]) {
         let making = {
             let keeping = self.keeping.lock();
-            let here = std::thread::current().id();
-            let making = keeping.making.as_ref().filter(|m| m.thread == here);
+            // Handlers run one at a time: of another thread it is not the one that adds it.
+            let making = keeping.making.as_ref().filter(|_| self.delivery.is_owned_by_current_thread());
             making.map(|m| (Arc::clone(&m.session), m.packet.clone()))
         };
         if let Some((session, packet)) = making {
@@ -306,12 +304,15 @@ impl Context {
         self.settle(&mut state);
     }
 
-    /// Observe numbers go on behind the last one that may have been sent.
+    /// Observe numbers go on behind the last one that may have been sent: the next one that is to be
+    /// written down was not, or the file would have it.
     fn continue_from(&self, counter: &Counter, every: u32) {
         self.with(|state| {
             let resources = &state.engine.resources;
             if let Some(entry) = resources.find(&counter.path).and_then(|id| resources.get(id)) {
-                entry.resource.set_observe_number(counter.number.wrapping_add(every.max(1) - 1));
+                let every = every.max(1);
+                let next = (counter.number / every).saturating_add(1).saturating_mul(every);
+                entry.resource.set_observe_number(next - 1);
             }
         });
     }

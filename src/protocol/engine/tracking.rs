@@ -241,3 +241,104 @@ impl Engine {
 fn may_be_observed(entry: &Entry<Handle>) -> bool {
     *entry.resource.kind() == Kind::Plain && entry.resource.is_observable()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Address;
+    use crate::protocol::resource::Flags;
+    use crate::protocol::session::SocketId;
+
+    const REQUEST: &[u8] = b"\x42\x01\x00\x01\xaa\x01\x60\x51r";
+
+    fn server() -> (Engine, ResourceId) {
+        let mut engine = Engine::new(Box::new(|| 0));
+        let resource = Arc::new(Resource::new(b"r", Kind::Plain, Flags::default()));
+        resource.set_observable(true);
+        resource.set_method(Code::GET, true);
+        let (id, _) = engine.add_resource(Instant(0), resource, Arc::new(())).unwrap();
+        engine.track(3);
+        (engine, id)
+    }
+
+    fn path() -> Path {
+        let address = |port: u16| Address::Ip(([127, 0, 0, 1], port).into());
+        Path { socket: SocketId(0), local: address(5683), remote: address(9), ifindex: 0 }
+    }
+
+    fn restore(engine: &mut Engine, packet: &[u8]) -> Result<u64, RestoreError> {
+        engine.restore_observer(Instant(0), &path(), 1152, packet)
+    }
+
+    fn told(engine: &mut Engine) -> Vec<String> {
+        core::iter::from_fn(|| engine.poll_tracked())
+            .map(|track| match track {
+                Track::Observed { name, packet, .. } => {
+                    assert_eq!(packet, REQUEST);
+                    format!("observed {name}")
+                }
+                Track::Unobserved { name, .. } => format!("unobserved {name}"),
+                Track::Number { number, .. } => format!("number {number}"),
+                Track::Gone(_) => "gone".into(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_observer_is_put_back_once_and_followed_to_its_end() {
+        let (mut engine, resource) = server();
+        assert_eq!(restore(&mut engine, REQUEST), Ok(0));
+        assert_eq!(told(&mut engine), ["observed 0", "number 2"]);
+        assert_eq!(restore(&mut engine, REQUEST), Ok(0));
+        assert!(told(&mut engine).is_empty(), "it is there");
+        (0..4).for_each(|_| assert!(engine.notify(resource)));
+        assert_eq!(told(&mut engine), ["number 3", "number 6"]);
+        engine.remove_resource(Instant(0), resource);
+        assert_eq!(told(&mut engine), ["gone", "unobserved 0"]);
+        assert_eq!(engine.transmits().len(), 1, "the observer hears that it is gone");
+    }
+
+    #[test]
+    fn a_server_that_restarts_tells_nobody_that_its_resources_are_gone() {
+        let (mut engine, resource) = server();
+        restore(&mut engine, REQUEST).unwrap();
+        engine.stop_tracking();
+        engine.remove_resource(Instant(0), resource);
+        assert!(told(&mut engine).is_empty());
+        assert!(engine.transmits().is_empty());
+    }
+
+    #[test]
+    fn what_begins_no_observation_is_refused_and_opens_no_session() {
+        let (mut engine, _) = server();
+        for length in 0..REQUEST.len() {
+            assert!(restore(&mut engine, &REQUEST[..length]).is_err(), "{length} bytes");
+        }
+        for packet in [
+            b"\x42\x02\x00\x01\xaa\x01\x60\x51r".as_slice(),
+            b"\x72\x01\x00\x01\xaa\x01\x60\x51r",
+            b"\x42\x01\x00\x01\xaa\x01\x61\x01\x51r",
+            b"\x42\x01\x00\x01\xaa\x01\xb1r",
+            b"\x42\x45\x00\x01\xaa\x01\x60\x51r",
+            b"\x42\x01\x00\x01\xaa\x01\x60\x51x",
+            b"\x42\x01\x00\x01\xaa\x01\x60\x51r\xff",
+        ] {
+            assert!(restore(&mut engine, packet).is_err(), "{packet:x?}");
+        }
+        assert_eq!(engine.sessions().len(), 0);
+        assert!(told(&mut engine).is_empty());
+    }
+
+    #[test]
+    fn a_packet_has_the_whole_body_that_came_in_blocks() {
+        let mut last = Pdu::new(Type::Confirmable, Code::PUT, crate::message::Mid(2), 100);
+        last.add_option(Number::URI_PATH, b"n").unwrap();
+        last.add_option(Number::BLOCK1, &[0x10]).unwrap();
+        last.set_payload(b"67").unwrap();
+        let packet = packet_of(&last, Some(&Shown::whole(b"0123456789abcdef67".to_vec())));
+        let whole = Pdu::decode_udp(&packet, 8).unwrap();
+        assert_eq!(whole.payload(), Some(b"0123456789abcdef67".as_slice()));
+        assert!(whole.option(Number::BLOCK1).is_none());
+        assert!(whole.option(Number::URI_PATH).is_some());
+    }
+}
