@@ -5,6 +5,7 @@
 //! - [`message`]: bytes to values and back.
 //! - [`protocol`]: the state machines of the RFCs, without sockets, clocks or C.
 //! - [`net`]: sockets and waiting.
+//! - [`persist`]: files that a server finds again after a restart.
 //! - [`driver`]: binds sockets and state machines to a context; calls handlers.
 //! - [`capi`]: the `extern "C"` functions, one file per public header.
 //!
@@ -20,6 +21,7 @@ pub mod log;
 #[forbid(unsafe_code)]
 pub mod message;
 pub mod net;
+#[forbid(unsafe_code)]
 pub mod persist;
 #[forbid(unsafe_code)]
 pub mod protocol;

@@ -173,7 +173,8 @@ impl Context {
         self.application.tracked(self, change);
     }
 
-    /// Writes down what has changed. Without a file this costs nothing.
+    /// Writes down what has changed, once for all that a batch of datagrams brought: a file is
+    /// written as a whole.
     pub(super) fn save(&self, state: &mut MutexGuard<'_, State>) {
         if !state.engine.is_tracking() {
             return;

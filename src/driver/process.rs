@@ -72,6 +72,7 @@ impl Context {
             MutexGuard::unlocked(&mut state, || drop(entry));
         }
         let delivered = self.deliver(&mut state);
+        self.save(&mut state);
         self.settle(&mut state);
         delivered
     }
@@ -87,6 +88,7 @@ impl Context {
         let _turn = self.delivery.lock();
         let mut state = self.state.lock();
         self.deliver(&mut state);
+        self.save(&mut state);
         self.settle(&mut state);
     }
 
@@ -175,6 +177,7 @@ impl Context {
                 }
                 self.deliver(&mut state);
             }
+            self.save(&mut state);
             self.settle(&mut state);
             if !more {
                 return;
@@ -213,7 +216,6 @@ impl Context {
                 state.sockets.send(&self.poller, state.engine.transmits());
             }
         }
-        self.save(state);
         delivered
     }
 
