@@ -1,7 +1,7 @@
 //! The address of one end of a session. A value: sockets are in [`crate::net`].
 
 use core::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Where a session begins or ends.
@@ -32,15 +32,6 @@ impl Address {
             },
             Address::Unix(_) => false,
         }
-    }
-
-    /// Whether it is the IPv4 limited broadcast address. Directed broadcast needs the interfaces'
-    /// masks and is the business of `net`.
-    pub fn is_limited_broadcast(&self) -> bool {
-        matches!(self, Address::Ip(a) if match a.ip() {
-            IpAddr::V4(v4) => v4.is_broadcast(),
-            IpAddr::V6(v6) => v6.to_ipv4_mapped().is_some_and(|v4| v4.is_broadcast()),
-        })
     }
 }
 

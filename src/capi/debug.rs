@@ -4,9 +4,11 @@
 //! The log itself is [`mod@crate::log`]; the variadic `coap_log_impl()` is `log_shim.c`, which hands
 //! its formatted text to [`log_formatted_text`].
 
+use super::address::from_c;
 use super::ffi::{ffi, ffi_or};
 use super::pdu::coap_pdu_t;
 use super::types::{coap_address_t, coap_log_handler_t, coap_log_t};
+use crate::address::Address;
 use crate::driver::loss;
 use crate::log;
 use crate::log::Level;
@@ -16,7 +18,7 @@ use core::ffi::{CStr, c_char, c_int, c_uint};
 use core::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::RwLock;
 use std::ffi::CString;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
+use std::net::SocketAddr;
 
 /// The level of the (D)TLS library's own lines. A value that is kept and given back.
 static DTLS_LEVEL: AtomicU32 = AtomicU32::new(0);
@@ -240,32 +242,14 @@ pub unsafe extern "C" fn coap_print_ip_addr(
 
 /// The address as people write it. The zone of an IPv6 address is not shown.
 fn address_text(address: &coap_address_t, with_port: bool) -> String {
-    // SAFETY: every member of the union is plain data and no longer than the union, and each
-    // begins with the family.
-    unsafe {
-        match c_int::from(address.addr.sa.sa_family) {
-            libc::AF_INET => {
-                let ip = Ipv4Addr::from(u32::from_be(address.addr.sin.sin_addr.s_addr));
-                match with_port {
-                    true => format!("{ip}:{}", u16::from_be(address.addr.sin.sin_port)),
-                    false => ip.to_string(),
-                }
-            }
-            libc::AF_INET6 => {
-                let ip = Ipv6Addr::from(address.addr.sin6.sin6_addr.s6_addr);
-                match with_port {
-                    true => {
-                        SocketAddrV6::new(ip, u16::from_be(address.addr.sin6.sin6_port), 0, 0).to_string()
-                    }
-                    false => ip.to_string(),
-                }
-            }
-            libc::AF_UNIX => {
-                let path = address.addr.cun.sun_path.map(c_char::cast_unsigned);
-                String::from_utf8_lossy(path.split(|&b| b == 0).next().unwrap_or(&[])).into_owned()
-            }
-            _ => "(unknown address type)".to_owned(),
+    match from_c(address) {
+        Some(Address::Ip(SocketAddr::V6(mut ip))) if with_port => {
+            ip.set_scope_id(0);
+            ip.to_string()
         }
+        Some(Address::Ip(ip)) if !with_port => ip.ip().to_string(),
+        Some(address) => address.to_string(),
+        None => "(unknown address type)".to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::socket::Use;
 use super::{Context, Exchange, SessionHandle, State};
-use crate::net::{Ready, RecvBatch};
+use crate::net::{Ready, Received, RecvBatch};
 use crate::protocol::engine::{Datagram, Handle};
 use crate::protocol::event::{Event, Notice, Request};
 use crate::protocol::resource::Kind;
@@ -148,23 +148,17 @@ impl Context {
             }
             let now = crate::clock::now();
             let more = batch.is_full();
-            for received in batch.iter() {
-                let multicast = received.local != received.reply_from;
-                let datagram = Datagram { bytes: received.data, multicast };
+            for Received { remote, local, reply_from, ifindex, data, .. } in batch.iter() {
+                let datagram = Datagram { bytes: data, multicast: local != reply_from };
                 let session = match purpose {
                     Use::Endpoint { mtu } => {
-                        let path = Path {
-                            socket: id,
-                            local: received.reply_from.clone(),
-                            remote: received.remote.clone(),
-                            ifindex: received.ifindex,
-                        };
+                        let path = Path { socket: id, local: reply_from, remote, ifindex };
                         let session = state.engine.handle_arrival(now, &path, mtu, datagram);
                         self.deliver(&mut state);
                         session
                     }
                     Use::Client(session) => {
-                        state.engine.heard_from(session, &received.remote);
+                        state.engine.heard_from(session, &remote);
                         Some(session)
                     }
                 };
