@@ -8,7 +8,12 @@
  * one with equal message ID from another member is not.
  *
  * mend request_tag: with block mode the reference adds a Request-Tag to requests to a group too. Ours do not follow blocks
- * for groups, and have nothing to tell apart by it (RFC 9175 §3.4). */
+ * for groups, and have nothing to tell apart by it (RFC 9175 §3.4).
+ *
+ * mend hops: the reference sees the lower 32 bits of the number only: 2^32 becomes 0 hops.
+ *
+ * mend unknown_name: coap_endpoint_server(3) has -1 for what fails; the reference answers -2 for a name that is not known,
+ * and ends the program when the context has no endpoint. */
 #include "peer.h"
 
 #define MEMBERS 3
@@ -94,6 +99,9 @@ ipv4(int mode) {
   SHOW(coap_mcast_set_hops(session, 1));
   SHOW(coap_mcast_set_hops(session, 255));
   SHOW(coap_mcast_set_hops(session, 256));
+  SHOW(coap_mcast_set_hops(session, (size_t)-1));
+  mend("hops", "0", "%d", coap_mcast_set_hops(session, (size_t)1 << 32));
+  mend("hops", "0", "%d", coap_mcast_set_hops(session, 0xffffffff));
   show("before: remote %s, multicast %s", who(coap_session_get_addr_remote(session)),
        who(coap_session_get_addr_mcast(session)));
 
@@ -151,7 +159,11 @@ joining(void) {
   show("-- joining");
   context = coap_new_context(NULL);
   NEED(context);
+  if (!on_reference())
+    mend("unknown_name", "-1", "%d", coap_join_mcast_group_intf(context, "224.0.1.190", NULL));
   serve(context, NULL);
+  mend("unknown_name", "-1", "%d", coap_join_mcast_group_intf(context, "a..b", "lo"));
+  mend("unknown_name", "-1", "%d", coap_join_mcast_group_intf(context, "", NULL));
   show("IPv4 by NULL: %d", coap_join_mcast_group_intf(context, "224.0.1.190", NULL));
   show("IPv4 by no-such-if: %d", coap_join_mcast_group_intf(context, "224.0.1.191", "no-such-if"));
   coap_free_context(context);
@@ -170,6 +182,19 @@ joining(void) {
   coap_free_context(context);
 }
 
+static void
+no_group(void) {
+  coap_address_t remote = loopback(free_port());
+  context = coap_new_context(NULL);
+  NEED(context);
+  coap_session_t *session = coap_new_client_session(context, NULL, &remote, COAP_PROTO_UDP);
+  show("-- a session that sends to no group");
+  SHOW(coap_mcast_set_hops(session, 1));
+  SHOW(coap_mcast_set_hops(session, (size_t)-1));
+  coap_session_release(session);
+  coap_free_context(context);
+}
+
 int
 main(void) {
   coap_startup();
@@ -177,6 +202,7 @@ main(void) {
   ipv4(0);
   ipv4(COAP_BLOCK_USE_LIBCOAP);
   joining();
+  no_group();
   coap_cleanup();
   return 0;
 }

@@ -404,12 +404,14 @@ coap_mid_t coap_send_error(coap_session_t *session,
                            coap_opt_filter_t *opts);
 
 /**
- * Sets how many networks a multicast request of this session may cross: 0 to 255. Returns 1, or 0
- * if that cannot be set.
+ * Sets how many networks a multicast request of this session may cross: 0 to 255, or `(size_t)-1`
+ * for the one of the start. Returns 1, or 0 if that cannot be set, as for a session that sends to no
+ * group.
  *
  * @pre `session` is NULL or live.
  */
-int coap_mcast_set_hops(coap_session_t *session, size_t hops);
+int coap_mcast_set_hops(coap_session_t *session,
+                        size_t hops);
 
 /**
  * Sets how many idle sessions a server keeps; a new one then ends the one that was idle for

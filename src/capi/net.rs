@@ -215,6 +215,6 @@ pub unsafe extern "C" fn coap_join_mcast_group_intf(
         // SAFETY: NULL or C strings, as the caller promises.
         let (group, interface) = unsafe { (super::ffi::text(groupname)?, super::ffi::text(ifname)) };
         let joined = context.join_group(group, interface);
-        joined.inspect_err(|e| log!(WARN, "coap_join_mcast_group_intf: {group}: {e}")).ok().map(|()| 0)
+        joined.inspect_err(|e| log!(ERR, "coap_join_mcast_group_intf: {group}: {e}")).ok().map(|()| 0)
     })
 }

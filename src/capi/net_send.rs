@@ -154,8 +154,9 @@ pub unsafe extern "C" fn coap_send_error(
     unsafe { coap_send(session, coap_new_error_response(request, code, opts)) }
 }
 
-/// Sets how many networks a multicast request of this session may cross: 0 to 255. Returns 1, or 0
-/// if that cannot be set.
+/// Sets how many networks a multicast request of this session may cross: 0 to 255, or `(size_t)-1`
+/// for the one of the start. Returns 1, or 0 if that cannot be set, as for a session that sends to no
+/// group.
 ///
 /// # Safety
 /// `session` is NULL or live.
@@ -164,8 +165,12 @@ pub unsafe extern "C" fn coap_mcast_set_hops(session: *mut coap_session_t, hops:
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { session.as_ref() }?;
-        let hops =
-            u8::try_from(hops).inspect_err(|_| log!(WARN, "coap_mcast_set_hops: {hops} is over 255")).ok()?;
+        let hops = match hops {
+            usize::MAX => 1,
+            _ => u8::try_from(hops)
+                .inspect_err(|_| log!(WARN, "coap_mcast_set_hops: {hops} is over 255"))
+                .ok()?,
+        };
         let set = session.context().set_multicast_hops(session.id(), hops);
         set.inspect_err(|e| log!(WARN, "coap_mcast_set_hops: {e}")).ok().map(|()| 1)
     })

@@ -335,10 +335,14 @@ impl Context {
         result
     }
 
-    /// Sets how many networks what a session sends to a group may cross.
+    /// Sets how many networks what a session sends to a group may cross. One that sends to none has
+    /// no say in that.
     pub fn set_multicast_hops(&self, session: SessionId, hops: u8) -> io::Result<()> {
         self.with(|state| {
             let session = state.engine.sessions().get(session).ok_or(io::ErrorKind::NotConnected)?;
+            if !session.sends_to_group {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "no multicast session"));
+            }
             let entry = state.sockets.get(session.path.socket).ok_or(io::ErrorKind::NotConnected)?;
             entry.socket.set_multicast_hops(hops)
         })
