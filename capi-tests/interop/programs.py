@@ -32,13 +32,18 @@ def build(name, side, without):
     return (program, None) if done.returncode == 0 else (None, done.stderr)
 
 
-def server_and_client(report, suite, side, without):
-    """Both programs, or None when the report says why there are none."""
+def built(report, suite, side, without, names):
+    """The paths of these programs, or None when the report says why there are none."""
     if shutil.which("cc") is None:
         report.skip(suite, "no C compiler")
         return None
-    built = {name: build(name, side, without) for name in ("server", "client")}
-    for name, (_, complaint) in built.items():
+    done = {name: build(name, side, without) for name in names}
+    for name, (_, complaint) in done.items():
         if complaint:
             report.fail(f"{suite}: {name}.c compiles", complaint)
-    return [program for program, _ in built.values()] if not any(c for _, c in built.values()) else None
+    return None if any(c for _, c in done.values()) else [program for program, _ in done.values()]
+
+
+def server_and_client(report, suite, side, without):
+    """Those two."""
+    return built(report, suite, side, without, ("server", "client"))

@@ -8,7 +8,7 @@ import sys
 import report as reporting
 import sides
 
-SUITES = ("debian", "aiocoap", "hostile")
+SUITES = ("debian", "aiocoap", "multicast", "hostile")
 
 
 def main():
