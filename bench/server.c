@@ -1,8 +1,10 @@
 /*
- * The server under test: one resource that answers "hello" to a GET.
- * Public API only, so that the same file is compiled against every library that is compared.
+ * The server under test. Public API only, so that the same file is compiled against every library that is
+ * compared.
  *
- *   server PORT
+ *   server PORT            /b answers "hello" to a GET
+ *   server PORT blocks     /l is 256 KiB long, and takes a PUT of the same
+ *   server PORT observe    /o and /n can be observed; a POST to either changes it, and its observers are notified
  *
  * It listens on 127.0.0.1:PORT, says "ready" with the library's version on standard output, and
  * serves until SIGTERM, at most ten minutes.
@@ -14,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t quit;
@@ -35,6 +38,96 @@ on_get(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *req
   coap_add_data(response, 5, (const uint8_t *)"hello");
 }
 
+/* The body of /l: each 32-bit word is its own place, so that blocks in the wrong place are noticed. */
+static uint32_t body[65536];
+
+static void
+on_get_body(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,
+            const coap_string_t *query, coap_pdu_t *response) {
+  coap_pdu_set_code(response, COAP_RESPONSE_CODE_CONTENT);
+  coap_add_data_large_response(resource, session, request, response, query,
+                               COAP_MEDIATYPE_APPLICATION_OCTET_STREAM, -1, 0, sizeof(body),
+                               (const uint8_t *)body, NULL, NULL);
+}
+
+static void
+on_put_body(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,
+            const coap_string_t *query, coap_pdu_t *response) {
+  size_t size, offset, total;
+  const uint8_t *data;
+
+  (void)resource;
+  (void)session;
+  (void)query;
+  if (coap_get_data_large(request, &size, &data, &offset, &total) && size == sizeof(body) &&
+      total == sizeof(body) && memcmp(data, body, sizeof(body)) == 0) {
+    coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
+  } else {
+    coap_pdu_set_code(response, COAP_RESPONSE_CODE_BAD_REQUEST);
+  }
+}
+
+/* The state of /o and /n. */
+static unsigned state;
+
+static void
+on_get_state(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,
+             const coap_string_t *query, coap_pdu_t *response) {
+  char text[32];
+  uint8_t format[2];
+
+  (void)resource;
+  (void)session;
+  (void)request;
+  (void)query;
+  snprintf(text, sizeof(text), "state %08u", state);
+  coap_pdu_set_code(response, COAP_RESPONSE_CODE_CONTENT);
+  coap_add_option(response, COAP_OPTION_CONTENT_FORMAT,
+                  coap_encode_var_safe(format, sizeof(format), COAP_MEDIATYPE_TEXT_PLAIN), format);
+  coap_add_data(response, strlen(text), (const uint8_t *)text);
+}
+
+static void
+on_post_state(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,
+              const coap_string_t *query, coap_pdu_t *response) {
+  (void)session;
+  (void)request;
+  (void)query;
+  state++;
+  coap_resource_notify_observers(resource, NULL);
+  coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
+}
+
+static void
+add_observable(coap_context_t *context, const char *path, int flags) {
+  coap_resource_t *resource = coap_resource_init(coap_make_str_const(path), flags);
+
+  if (!resource) {
+    exit(1);
+  }
+  coap_resource_set_get_observable(resource, 1);
+  coap_register_request_handler(resource, COAP_REQUEST_GET, on_get_state);
+  coap_register_request_handler(resource, COAP_REQUEST_POST, on_post_state);
+  coap_add_resource(context, resource);
+}
+
+static void
+add_body(coap_context_t *context) {
+  coap_resource_t *resource = coap_resource_init(coap_make_str_const("l"), 0);
+  size_t i;
+
+  if (!resource) {
+    exit(1);
+  }
+  for (i = 0; i < sizeof(body) / sizeof(body[0]); i++) {
+    body[i] = htonl((uint32_t)i);
+  }
+  coap_context_set_block_mode(context, COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
+  coap_register_request_handler(resource, COAP_REQUEST_GET, on_get_body);
+  coap_register_request_handler(resource, COAP_REQUEST_PUT, on_put_body);
+  coap_add_resource(context, resource);
+}
+
 int
 main(int argc, char **argv) {
   coap_address_t address;
@@ -42,8 +135,8 @@ main(int argc, char **argv) {
   coap_resource_t *resource;
   struct sigaction action = {.sa_handler = on_signal};
 
-  if (argc != 2) {
-    fprintf(stderr, "usage: server PORT\n");
+  if (argc < 2 || argc > 3) {
+    fprintf(stderr, "usage: server PORT [blocks|observe]\n");
     return 2;
   }
   sigaction(SIGTERM, &action, NULL);
@@ -67,6 +160,12 @@ main(int argc, char **argv) {
   }
   coap_register_request_handler(resource, COAP_REQUEST_GET, on_get);
   coap_add_resource(context, resource);
+  if (argc == 3 && strcmp(argv[2], "blocks") == 0) {
+    add_body(context);
+  } else if (argc == 3) {
+    add_observable(context, "o", 0);
+    add_observable(context, "n", COAP_RESOURCE_FLAGS_NOTIFY_NON_ALWAYS);
+  }
 
   printf("ready %s\n", coap_package_version());
   fflush(stdout);

@@ -72,6 +72,24 @@ enum Answer {
     Wrong,
 }
 
+/// Peer 0 is 127.1.0.0, and so on; none is 127.0.0.1, where the server is.
+pub(crate) fn address(peer: u32) -> Ipv4Addr {
+    Ipv4Addr::from(0x7f01_0000 + peer)
+}
+
+/// Waits for answers: awake at first, since waking the clients would be the server's work and part of its figure.
+pub(crate) fn wait_awake(socket: &UdpSocket, received: &mut [Datagram]) -> io::Result<usize> {
+    let start = Instant::now();
+    while start.elapsed() < AWAKE {
+        let n = batch::receive(socket, received, Wait::No)?;
+        if n > 0 {
+            return Ok(n);
+        }
+        std::hint::spin_loop();
+    }
+    batch::receive(socket, received, Wait::ForOne)
+}
+
 /// The clients of one server.
 pub(crate) struct Load {
     socket: UdpSocket,
@@ -87,11 +105,6 @@ impl Load {
         let socket = batch::socket(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))?;
         socket.set_read_timeout(Some(WAIT))?;
         Ok(Self { socket, server: SocketAddrV4::new(Ipv4Addr::LOCALHOST, port), ids: Vec::new(), serial: 0 })
-    }
-
-    /// Peer 0 is 127.1.0.0, and so on; none is 127.0.0.1, where the server is.
-    fn address(peer: u32) -> Ipv4Addr {
-        Ipv4Addr::from(0x7f01_0000 + peer)
     }
 
     /// The next message id of `peer`; an error when it has used them all.
@@ -110,7 +123,7 @@ impl Load {
         let id = self.next_id(peer)?;
         let token = (self.serial << 6) | slot as u32;
         self.serial += 1;
-        let datagram = Datagram::new(&message::request(id, token), Some(Self::address(peer)), self.server);
+        let datagram = Datagram::new(&message::request(id, token), Some(address(peer)), self.server);
         Ok((Request { id, token, at: Instant::now() }, datagram))
     }
 
@@ -139,7 +152,7 @@ impl Load {
                 break;
             }
             batch::send(&self.socket, &mut outgoing)?;
-            let n = self.receive(&mut received)?;
+            let n = wait_awake(&self.socket, &mut received)?;
             let now = Instant::now();
             for datagram in &received[..n] {
                 match Self::answers(datagram.bytes(), &mut slots) {
@@ -170,19 +183,6 @@ impl Load {
         Ok(outcome)
     }
 
-    /// Waits for answers: awake at first, since waking the clients would be the server's work and part of its figure.
-    fn receive(&self, received: &mut [Datagram]) -> io::Result<usize> {
-        let start = Instant::now();
-        while start.elapsed() < AWAKE {
-            let n = batch::receive(&self.socket, received, Wait::No)?;
-            if n > 0 {
-                return Ok(n);
-            }
-            std::hint::spin_loop();
-        }
-        batch::receive(&self.socket, received, Wait::ForOne)
-    }
-
     /// Frees the slot of the request that `bytes` answers in full: type, code, id, token and payload.
     fn answers(bytes: &[u8], slots: &mut [Option<Request>; OUTSTANDING]) -> Answer {
         let Some((id, token)) = message::id_and_token(bytes) else { return Answer::Wrong };
@@ -211,7 +211,7 @@ impl Load {
             let mut outgoing = Vec::with_capacity(BATCH);
             for peer in first + sent..first + sent + most {
                 let id = self.next_id(peer)?;
-                outgoing.push(Datagram::new(&message::ping(id), Some(Self::address(peer)), self.server));
+                outgoing.push(Datagram::new(&message::ping(id), Some(address(peer)), self.server));
             }
             let (request, datagram) = self.request(0, guide)?;
             outgoing.push(datagram);
@@ -223,7 +223,7 @@ impl Load {
                 if request.at.elapsed() > LOST_AFTER {
                     return Err(io::Error::other("the server does not answer a GET between pings"));
                 }
-                let n = self.receive(&mut received)?;
+                let n = wait_awake(&self.socket, &mut received)?;
                 for datagram in &received[..n] {
                     if !message::is_reset(datagram.bytes()) {
                         Self::answers(datagram.bytes(), &mut slots);

@@ -3,9 +3,11 @@
 
 mod bare;
 mod batch;
+mod blocks;
 mod load;
 mod measure;
 mod message;
+mod observe;
 mod report;
 mod server;
 
@@ -16,12 +18,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use blocks::Direction;
+use observe::{Observers, Shape};
 use report::{Report, Results};
 use server::Subject;
 
 const USAGE: &str = "\
 usage: bench [--lib DIR --include DIR] [--no-reference] [--rounds N] [--gate]
        bench load PORT [PEERS [SECONDS]]
+       bench notify PORT o|n [PEERS [OBSERVATIONS-OF-EACH [TIMES]]]
+       bench move PORT get|put [PEERS [SECONDS]]
 
   --lib DIR       where libcoap-3-notls.so is
   --include DIR   where coap3/coap.h is
@@ -29,6 +35,8 @@ usage: bench [--lib DIR --include DIR] [--no-reference] [--rounds N] [--gate]
   --rounds N      repetitions of each measurement (5)
   --gate          exit with 3 when a wanted value is missed
   load            drive a server that runs already on 127.0.0.1:PORT, for a profiler
+  notify          the same with observers, of a server started with `observe`
+  move            the same with bodies of 256 KiB, of a server started with `blocks`
 
 The reference is looked for in $COAP_REFERENCE, else in ~/.cache/coap-reference.";
 
@@ -36,6 +44,21 @@ The reference is looked for in $COAP_REFERENCE, else in ~/.cache/coap-reference.
 const TIME: Duration = Duration::from_millis(1000);
 /// How long a server may take to be filled with sessions.
 const PATIENCE: Duration = Duration::from_secs(12);
+/// Who is notified.
+const SHAPES: [Shape; 4] = [
+    Shape { path: b'o', peers: 10_000, each: 1 },
+    Shape { path: b'o', peers: 100, each: 100 },
+    Shape { path: b'n', peers: 10_000, each: 1 },
+    Shape { path: b'n', peers: 100, each: 100 },
+];
+/// How often, and for how long at most: one server takes a minute for what another does in four seconds.
+const NOTIFICATIONS: u32 = 100;
+const NOTIFYING: Duration = Duration::from_secs(8);
+/// Which bodies go where, and how many at a time.
+const TRANSFERS: [(Direction, usize); 4] =
+    [(Direction::Get, 1), (Direction::Get, 4), (Direction::Put, 1), (Direction::Put, 4)];
+/// Time of one of those.
+const TRANSFER_TIME: Duration = Duration::from_millis(400);
 
 struct Options {
     library: Option<(PathBuf, PathBuf)>,
@@ -109,15 +132,7 @@ fn run(options: &Options, work: &Path) -> io::Result<u32> {
     println!("Load average before: {}", load_average.split(' ').take(3).collect::<Vec<_>>().join(" "));
 
     let core = cores.map(|(server, _)| server);
-    let mut all: Vec<Results> = subjects
-        .iter()
-        .map(|subject| Results {
-            name: subject.name.clone(),
-            few: Vec::new(),
-            many: Vec::new(),
-            sessions: Vec::new(),
-        })
-        .collect();
+    let mut all: Vec<Results> = subjects.iter().map(|subject| Results::new(&subject.name)).collect();
     let start = Instant::now();
     for round in 0..options.rounds {
         for (subject, results) in subjects.iter().zip(&mut all) {
@@ -126,6 +141,30 @@ fn run(options: &Options, work: &Path) -> io::Result<u32> {
             // A server that is slow at this takes all the patience there is, so only ours is asked in each round.
             if subject.has_sessions && (subject.name == "ours" || round == 0) {
                 results.sessions.push(measure::sessions(subject, core, PATIENCE)?);
+            }
+        }
+        // The two sides of a ratio come one right after the other.
+        for (kind, (direction, peers)) in TRANSFERS.into_iter().enumerate() {
+            for (subject, results) in
+                subjects.iter().zip(&mut all).filter(|(subject, _)| subject.has_sessions)
+            {
+                let moved = measure::transfer(subject, core, peers, direction, TRANSFER_TIME)?;
+                results.transfers[kind].push(moved);
+            }
+        }
+        for (kind, shape) in SHAPES.into_iter().enumerate() {
+            for (subject, results) in
+                subjects.iter().zip(&mut all).filter(|(subject, _)| subject.has_sessions)
+            {
+                if subject.name == "ours" || !shape.has_confirmable() || round == 0 {
+                    results.fan_out[kind].push(measure::fan_out(
+                        subject,
+                        core,
+                        shape,
+                        NOTIFICATIONS,
+                        NOTIFYING,
+                    )?);
+                }
             }
         }
         println!("Round {} done after {:.0} s", round + 1, start.elapsed().as_secs_f64());
@@ -159,6 +198,36 @@ fn drive(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
     Ok(())
 }
 
+/// One measurement of fan-out or of transfers on a server that runs already.
+fn drive_once(words: &[String]) -> Result<(), String> {
+    let number = |at: usize, otherwise: u32| match words.get(at) {
+        Some(word) => word.parse::<u32>().map_err(|_| format!("{word} is no number")),
+        None => Ok(otherwise),
+    };
+    let letter = |at: usize| words.get(at).and_then(|word| word.bytes().next()).unwrap_or_default();
+    let port = u16::try_from(number(1, 0)?).map_err(|e| e.to_string())?;
+    if let Some((_, client)) = server::two_cores() {
+        server::pin(client);
+    }
+    if letter(0) == b'm' {
+        let direction = if letter(2) == b'p' { Direction::Put } else { Direction::Get };
+        let time = Duration::from_secs(number(4, 5)?.into());
+        let moved =
+            blocks::transfer(port, number(3, 1)? as usize, direction, time).map_err(|e| e.to_string())?;
+        println!("{} blocks in {:.2} s", moved.blocks, moved.seconds);
+        return Ok(());
+    }
+    let shape = Shape { path: letter(2), peers: number(3, 10_000)?.max(1), each: number(4, 1)?.max(1) };
+    let mut observers = Observers::new(port, shape).map_err(|e| e.to_string())?;
+    let registered = observers.register(PATIENCE).map_err(|e| e.to_string())?;
+    let told = observers.notify(number(5, 100)?, PATIENCE).map_err(|e| e.to_string())?;
+    println!(
+        "{registered} observers, {} notifications in {:.2} s, {} lost, {} wrong",
+        told.received, told.seconds, told.lost, told.wrong
+    );
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1).peekable();
     let first = arguments.peek().cloned().unwrap_or_default();
@@ -166,6 +235,10 @@ fn main() -> ExitCode {
         "bare" => {
             let port = arguments.nth(1).and_then(|port| port.parse().ok()).unwrap_or(0);
             return finish(bare::serve(port).map_err(|e| e.to_string()));
+        }
+        "notify" | "move" => {
+            let words: Vec<String> = arguments.collect();
+            return finish(drive_once(&words));
         }
         "load" => {
             arguments.next();

@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
+use crate::blocks::{self, Direction};
 use crate::load::{Load, Outcome, Plan};
+use crate::observe::{Observers, Shape};
 use crate::server::{Server, Subject};
 
 /// Sessions that a new-session measurement adds.
@@ -68,7 +70,7 @@ pub(crate) fn throughput(
     time: Duration,
     patience: Duration,
 ) -> io::Result<Throughput> {
-    let mut server = subject.start(core)?;
+    let mut server = subject.start(core, None)?;
     let mut load = Load::new(server.port)?;
     let warm_up = Plan { first: 0, peers, requests: peers.max(10_000), time: patience };
     checked(load.run(warm_up)?, subject, &mut server)?;
@@ -91,7 +93,7 @@ pub(crate) fn throughput(
 /// New sessions per second at 0, 10,000 and 100,000 existing ones, and the memory of each. A server that
 /// takes longer than `patience` to get to one of these numbers is measured where it has got to.
 pub(crate) fn sessions(subject: &Subject, core: Option<usize>, patience: Duration) -> io::Result<Sessions> {
-    let mut server = subject.start(core)?;
+    let mut server = subject.start(core, None)?;
     let mut load = Load::new(server.port)?;
     // Peer 0 exists from the start, so that first allocations are no part of the figures.
     checked(load.run(Plan { first: 0, peers: 1, requests: 10_000, time: patience })?, subject, &mut server)?;
@@ -122,11 +124,83 @@ pub(crate) fn sessions(subject: &Subject, core: Option<usize>, patience: Duratio
     let bytes_after_get = (server.memory()? - memory) / f64::from(existing);
     drop(server);
 
-    let server = subject.start(core)?;
+    let server = subject.start(core, None)?;
     let mut load = Load::new(server.port)?;
     load.run(Plan { first: 0, peers: 1, requests: 10_000, time: patience })?;
     let memory = server.memory()?;
     let pinged = load.ping_all(1, EXISTING[1], 0, patience)?;
     let bytes_idle = (server.memory()? - memory) / f64::from(pinged);
     Ok(Sessions { new, bytes_after_get, bytes_idle, over: (existing, pinged) })
+}
+
+/// Notifications to many observers at once.
+pub(crate) struct FanOut {
+    /// Notifications that arrived per second.
+    pub(crate) rate: f64,
+    /// CPU seconds of the server for each 1,000 of them.
+    pub(crate) cpu: f64,
+    /// The part of it that was not spent in the system.
+    pub(crate) user: f64,
+    pub(crate) times: u32,
+    pub(crate) lost: u32,
+}
+
+/// The observers of `shape` are notified `times` times, as far as `patience` lasts.
+pub(crate) fn fan_out(
+    subject: &Subject,
+    core: Option<usize>,
+    shape: Shape,
+    times: u32,
+    patience: Duration,
+) -> io::Result<FanOut> {
+    let server = subject.start(core, Some("observe"))?;
+    let name = &subject.name;
+    let mut observers = Observers::new(server.port, shape)?;
+    let registered = observers.register(patience)?;
+    if registered != shape.observers() {
+        return Err(io::Error::other(format!("the server `{name}` has only {registered} observers")));
+    }
+    let (cpu, user) = (server.cpu_seconds()?, server.user_seconds()?);
+    let told = observers.notify(times, patience)?;
+    let (cpu, user) = (server.cpu_seconds()? - cpu, server.user_seconds()? - user);
+    if told.wrong > 0 || told.received == 0 {
+        return Err(io::Error::other(format!(
+            "the server `{name}` gave {} right and {} wrong notifications",
+            told.received, told.wrong
+        )));
+    }
+    let each = 1000.0 / f64::from(told.received);
+    Ok(FanOut {
+        rate: f64::from(told.received) / told.seconds,
+        cpu: cpu * each,
+        user: user * each,
+        times: told.times,
+        lost: told.lost,
+    })
+}
+
+/// Bodies of 256 KiB in blocks.
+pub(crate) struct Transfer {
+    /// Bodies per second, over all peers.
+    pub(crate) rate: f64,
+    /// CPU seconds of the server for each.
+    pub(crate) cpu: f64,
+}
+
+/// Bodies go one way for `time`, with one or more `peers` at a time.
+pub(crate) fn transfer(
+    subject: &Subject,
+    core: Option<usize>,
+    peers: usize,
+    direction: Direction,
+    time: Duration,
+) -> io::Result<Transfer> {
+    let server = subject.start(core, Some("blocks"))?;
+    let failed = |e| io::Error::other(format!("the server `{}`: {e}", subject.name));
+    blocks::transfer(server.port, peers, direction, time / 10).map_err(failed)?;
+    let cpu = server.cpu_seconds()?;
+    let moved = blocks::transfer(server.port, peers, direction, time).map_err(failed)?;
+    let cpu = server.cpu_seconds()? - cpu;
+    let bodies = f64::from(moved.blocks) / f64::from(blocks::BLOCKS);
+    Ok(Transfer { rate: bodies / moved.seconds, cpu: cpu / bodies })
 }

@@ -4,6 +4,10 @@
 const CON_WITH_TOKEN_OF_4: u8 = 0x44;
 const ACK_WITH_TOKEN_OF_4: u8 = 0x64;
 const GET: u8 = 0x01;
+const POST: u8 = 0x02;
+const PUT: u8 = 0x03;
+const CONTINUE: u8 = 0x5f;
+const CHANGED: u8 = 0x44;
 const CONTENT: u8 = 0x45;
 
 /// `CON GET /b`, 10 bytes.
@@ -26,6 +30,153 @@ pub(crate) fn response(id: u16, token: u32) -> [u8; 14] {
     [ACK_WITH_TOKEN_OF_4, CONTENT, id0, id1, t0, t1, t2, t3, 0xff, b'h', b'e', b'l', b'l', b'o']
 }
 
+/// `CON GET` of a path of one letter with Observe 0 and the query `number`; its message id is of the number too.
+pub(crate) fn register(path: u8, number: u32, token: u32) -> Vec<u8> {
+    let [id0, id1] = (number as u16).to_be_bytes();
+    let query = number.to_string();
+    let mut bytes = vec![CON_WITH_TOKEN_OF_4, GET, id0, id1];
+    bytes.extend(token.to_be_bytes());
+    // Observe (6) empty, which is 0; Uri-Path (11); Uri-Query (15).
+    bytes.extend([0x60, 0x51, path, 0x40 | query.len() as u8]);
+    bytes.extend(query.bytes());
+    bytes
+}
+
+/// `CON POST` without token.
+pub(crate) fn post(path: u8, id: u16) -> [u8; 6] {
+    let [id0, id1] = id.to_be_bytes();
+    [0x40, POST, id0, id1, 0xb1, path]
+}
+
+/// `ACK 2.04` without token, the answer to that.
+pub(crate) fn is_changed(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x60, CHANGED, _, _])
+}
+
+/// The empty acknowledgement.
+pub(crate) fn acknowledgement(id: u16) -> [u8; 4] {
+    let [id0, id1] = id.to_be_bytes();
+    [0x60, 0, id0, id1]
+}
+
+/// What a response says of an observed state.
+pub(crate) struct State {
+    pub(crate) confirmable: bool,
+    pub(crate) id: u16,
+    pub(crate) token: u32,
+    /// It has an Observe option.
+    pub(crate) observed: bool,
+    pub(crate) number: u32,
+}
+
+/// Reads `2.05 "state NUMBER"` with or without Observe (6), and with Content-Format (12) 0.
+pub(crate) fn state(bytes: &[u8]) -> Option<State> {
+    let (id, token) = id_and_token(bytes)?;
+    if bytes[1] != CONTENT {
+        return None;
+    }
+    let (options, payload) = bytes.split_at_checked(bytes.len().checked_sub(14 + 1)?)?;
+    let observed = match *options.get(8..)? {
+        [observe @ 0x61..=0x63, ref rest @ ..] => rest.len() == usize::from(observe & 0x0f) + 1,
+        [0xc0] => false,
+        _ => return None,
+    };
+    let number = payload.strip_prefix(b"\xffstate ")?;
+    let number = std::str::from_utf8(number).ok()?.parse().ok()?;
+    Some(State { confirmable: bytes[0] >> 4 == 4, id, token, observed, number })
+}
+
+/// The place of a block in its body.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Piece {
+    pub(crate) number: u32,
+    pub(crate) more: bool,
+}
+
+impl Piece {
+    /// The value of Block1 or Block2 for blocks of 1,024 bytes (RFC 7959 §2.2), in two bytes.
+    fn value(self) -> [u8; 2] {
+        ((self.number << 4) as u16 | u16::from(self.more) << 3 | 6).to_be_bytes()
+    }
+}
+
+/// `CON GET /l` of one block. Message id and token are made of `serial`.
+pub(crate) fn get_block(serial: u32, number: u32) -> Vec<u8> {
+    let mut bytes = begin(GET, serial);
+    bytes.extend([0xb1, b'l', 0xc2]);
+    bytes.extend(Piece { number, more: false }.value());
+    bytes
+}
+
+/// `CON PUT /l` of one block, with Content-Format 42 and Size1.
+pub(crate) fn put_block(serial: u32, piece: Piece, size: u32, data: &[u8]) -> Vec<u8> {
+    let mut bytes = begin(PUT, serial);
+    bytes.extend([0xb1, b'l', 0x11, 42, 0xd2, 2]);
+    bytes.extend(piece.value());
+    bytes.extend([0xd4, 20]);
+    bytes.extend(size.to_be_bytes());
+    bytes.push(0xff);
+    bytes.extend(data);
+    bytes
+}
+
+fn begin(method: u8, serial: u32) -> Vec<u8> {
+    let [t0, t1, t2, t3] = serial.to_be_bytes();
+    vec![CON_WITH_TOKEN_OF_4, method, t2, t3, t0, t1, t2, t3]
+}
+
+/// Whether this is the answer to that GET: 2.05 with this piece in Block2 (23) and this data.
+pub(crate) fn is_block(bytes: &[u8], serial: u32, piece: Piece, data: &[u8]) -> bool {
+    is_acknowledgement(bytes, serial, CONTENT) && parts(bytes, 23) == Some((Some(piece), data))
+}
+
+/// Whether this is the answer to that PUT: 2.31 with this piece in Block1 (27), for the last one 2.04, for which
+/// libraries leave Block1 to the application.
+pub(crate) fn is_taken(bytes: &[u8], serial: u32, piece: Piece) -> bool {
+    match piece.more {
+        true => is_acknowledgement(bytes, serial, CONTINUE) && parts(bytes, 27) == Some((Some(piece), &[])),
+        false => is_acknowledgement(bytes, serial, CHANGED),
+    }
+}
+
+fn is_acknowledgement(bytes: &[u8], serial: u32, code: u8) -> bool {
+    bytes.starts_with(&[ACK_WITH_TOKEN_OF_4, code]) && id_and_token(bytes) == Some((serial as u16, serial))
+}
+
+/// The block option with this number, of blocks of 1,024 bytes, and the payload.
+fn parts(bytes: &[u8], wanted: u32) -> Option<(Option<Piece>, &[u8])> {
+    let mut rest = bytes.get(8..)?;
+    let (mut number, mut piece) = (0, None);
+    while let Some((&head, behind)) = rest.split_first() {
+        rest = behind;
+        if head == 0xff {
+            break;
+        }
+        number += extended(head >> 4, &mut rest)?;
+        let length = extended(head & 0x0f, &mut rest)?;
+        let (value, behind) = rest.split_at_checked(length as usize)?;
+        rest = behind;
+        let value = value.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        if number == wanted && value & 7 == 6 {
+            piece = Some(Piece { number: (value >> 4) as u32, more: value & 8 != 0 });
+        }
+    }
+    Some((piece, rest))
+}
+
+/// Reads the rest of a delta or length that begins with this nibble (RFC 7252 §3.1).
+fn extended(nibble: u8, rest: &mut &[u8]) -> Option<u32> {
+    match nibble {
+        13 => {
+            let (first, behind) = rest.split_first()?;
+            *rest = behind;
+            Some(u32::from(*first) + 13)
+        }
+        14.. => None,
+        small => Some(small.into()),
+    }
+}
+
 /// Message id and token of a request or response whose token has four bytes.
 pub(crate) fn id_and_token(bytes: &[u8]) -> Option<(u16, u32)> {
     let (head, rest) = bytes.split_first_chunk::<4>()?;
@@ -46,6 +197,28 @@ mod tests {
     fn a_response_carries_the_id_and_token_of_its_request() {
         assert_eq!(id_and_token(&request(7, 0x0102_0304)), Some((7, 0x0102_0304)));
         assert_eq!(id_and_token(&response(7, 0x0102_0304)), Some((7, 0x0102_0304)));
+    }
+
+    #[test]
+    fn a_state_is_read_with_and_without_observe() {
+        let bytes =
+            |options: &[u8]| [&[0x54, 0x45, 0, 7, 0, 0, 0, 9], options, b"\xffstate 00000042"].concat();
+        let seen = state(&bytes(&[0x61, 2, 0x60])).unwrap();
+        assert_eq!((seen.id, seen.token, seen.number), (7, 9, 42));
+        assert!(seen.observed && !seen.confirmable);
+        assert!(!state(&bytes(&[0xc0])).unwrap().observed);
+        assert!(state(&bytes(&[0x60, 0x60])).is_none(), "an Observe of no bytes is what a request has");
+    }
+
+    #[test]
+    fn a_block_is_told_by_its_number_and_its_bytes() {
+        let piece = Piece { number: 17, more: true };
+        let mut bytes = vec![0x64, 0x45, 0, 3, 0, 0, 0, 3, 0x41, 1, 0x81, 42, 0xb2, 1, 0x1e, 0xff];
+        bytes.extend(b"data");
+        assert!(is_block(&bytes, 3, piece, b"data"));
+        assert!(!is_block(&bytes, 3, Piece { number: 16, more: true }, b"data"));
+        assert!(!is_block(&bytes, 3, piece, b"date"));
+        assert!(!is_block(&bytes, 4, piece, b"data"));
     }
 
     #[test]

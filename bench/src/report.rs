@@ -1,6 +1,9 @@
 //! From measurements to what is read: ratios first, with what is wanted beside each, then the figures behind them.
 
-use crate::measure::{Sessions, Throughput};
+use crate::blocks::Direction;
+use crate::measure::{FanOut, Sessions, Throughput, Transfer};
+use crate::observe::Shape;
+use crate::{SHAPES, TRANSFERS};
 
 /// All rounds of one subject.
 pub(crate) struct Results {
@@ -8,9 +11,34 @@ pub(crate) struct Results {
     pub(crate) few: Vec<Throughput>,
     pub(crate) many: Vec<Throughput>,
     pub(crate) sessions: Vec<Sessions>,
+    /// In the order of [`TRANSFERS`].
+    pub(crate) transfers: [Vec<Transfer>; TRANSFERS.len()],
+    /// In the order of [`SHAPES`].
+    pub(crate) fan_out: [Vec<FanOut>; SHAPES.len()],
+}
+
+fn name_of_shape(shape: Shape) -> String {
+    let kind = if shape.has_confirmable() { "NON, sixth CON" } else { "NON" };
+    format!("{} x {}, {kind}", shape.peers, shape.each)
+}
+
+fn name_of_transfer((direction, peers): (Direction, usize)) -> String {
+    let method = if direction == Direction::Get { "GET" } else { "PUT" };
+    format!("{method} 256 KiB, {peers} at a time")
 }
 
 impl Results {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            few: Vec::new(),
+            many: Vec::new(),
+            sessions: Vec::new(),
+            transfers: [const { Vec::new() }; TRANSFERS.len()],
+            fan_out: [const { Vec::new() }; SHAPES.len()],
+        }
+    }
+
     /// How many numbers of existing sessions every round has reached.
     fn steps(&self) -> usize {
         self.sessions.iter().map(|s| s.new.len()).min().unwrap_or(0)
@@ -60,6 +88,8 @@ impl Report {
                 self.rates(&format!("GETs, 8 peers, ours / {name}"), &ours.few, &reference.few, wanted);
                 let what = format!("GETs, 10,000 peers, ours / {name}");
                 self.rates(&what, &ours.many, &reference.many, Wanted::Anything);
+                self.transfers(ours, reference);
+                self.fan_out(ours, reference);
             }
         }
         for results in ours.into_iter().chain(references.iter().copied()) {
@@ -87,6 +117,27 @@ impl Report {
         let bytes = of.sessions.iter().map(|s| s.bytes_idle).collect();
         let what = format!("bytes of memory per idle session, {name}");
         self.line(&what, median(bytes), None, wish(Wanted::AtMost(400.0)));
+    }
+
+    fn transfers(&mut self, ours: &Results, reference: &Results) {
+        for (kind, (a, b)) in TRANSFERS.into_iter().zip(ours.transfers.iter().zip(&reference.transfers)) {
+            let what = format!("{}, ours / {}", name_of_transfer(kind), reference.name);
+            let by_cpu = ratio(a, |t| 1.0 / t.cpu, b, |t| 1.0 / t.cpu);
+            let by_clock = ratio(a, |t| t.rate, b, |t| t.rate);
+            self.line(&what, by_cpu, by_clock, Wanted::AtLeast(1.0));
+        }
+    }
+
+    fn fan_out(&mut self, ours: &Results, reference: &Results) {
+        for (shape, (a, b)) in SHAPES.into_iter().zip(ours.fan_out.iter().zip(&reference.fan_out)) {
+            let what = format!("observers {}, ours / {}", name_of_shape(shape), reference.name);
+            let by_cpu = ratio(a, |f| 1.0 / f.cpu, b, |f| 1.0 / f.cpu);
+            let by_clock = ratio(a, |f| f.rate, b, |f| f.rate);
+            let least = if shape.has_confirmable() { 3.0 } else { 1.0 };
+            self.line(&what, by_cpu, by_clock, Wanted::AtLeast(least));
+            let outside = ratio(a, |f| 1.0 / f.user, b, |f| 1.0 / f.user);
+            self.line("    of that, outside of the system", outside, None, Wanted::Anything);
+        }
     }
 
     fn rates(&mut self, what: &str, a: &[Throughput], b: &[Throughput], wanted: Wanted) {
@@ -126,6 +177,36 @@ impl Report {
                     "  {:<10} {peers:>7} {rate:>9.0} {p50:>7.0} {p99:>7.0} {lost:>5} {cpu:>21.5} {:>11.0} %",
                     results.name,
                     busy * 100.0
+                );
+            }
+        }
+        println!("  server       bodies                          per s   server CPU ms each");
+        for results in all {
+            for (kind, rounds) in TRANSFERS.into_iter().zip(&results.transfers) {
+                let of = |value: fn(&Transfer) -> f64| median(rounds.iter().map(value).collect());
+                let (Some(rate), Some(cpu)) = (of(|t| t.rate), of(|t| t.cpu)) else { continue };
+                let what = name_of_transfer(kind);
+                println!("  {:<12} {what:<26} {rate:>10.0} {:>20.2}", results.name, cpu * 1e3);
+            }
+        }
+        println!(
+            "  server       observers                  notified/s   CPU us each  outside of the system  lost"
+        );
+        for results in all {
+            for (shape, rounds) in SHAPES.into_iter().zip(&results.fan_out) {
+                let of = |value: fn(&FanOut) -> f64| median(rounds.iter().map(value).collect());
+                let (Some(rate), Some(cpu), Some(user)) = (of(|f| f.rate), of(|f| f.cpu), of(|f| f.user))
+                else {
+                    continue;
+                };
+                let lost: u32 = rounds.iter().map(|f| f.lost).sum();
+                let sent: u32 = rounds.iter().map(|f| f.times * shape.observers()).sum();
+                println!(
+                    "  {:<12} {:<26} {rate:>10.0} {:>13.2} {:>22.2}  {lost} of {sent}",
+                    results.name,
+                    name_of_shape(shape),
+                    cpu * 1e3,
+                    user * 1e3
                 );
             }
         }

@@ -65,11 +65,12 @@ impl Subject {
         Ok(Some(Self { name: version.into(), has_sessions, command, library_path }))
     }
 
-    /// Starts it on a free port, on `core` if given, and waits until it says that it is ready.
-    pub(crate) fn start(&self, core: Option<usize>) -> io::Result<Server> {
+    /// Starts it on a free port, on `core` if given, and waits until it says that it is ready. `role` says what it
+    /// serves besides small GETs.
+    pub(crate) fn start(&self, core: Option<usize>, role: Option<&str>) -> io::Result<Server> {
         let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new(&self.command[0]);
-        command.args(&self.command[1..]).arg(port.to_string());
+        command.args(&self.command[1..]).arg(port.to_string()).args(role);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         if let Some(path) = &self.library_path {
             command.env("LD_LIBRARY_PATH", path);
@@ -137,6 +138,19 @@ impl Server {
             nanoseconds += text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0.0);
         }
         Ok(nanoseconds / 1e9)
+    }
+
+    /// CPU seconds spent outside of the system, counted in the system's ticks.
+    pub(crate) fn user_seconds(&self) -> io::Result<f64> {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name, in brackets, may hold spaces; behind it, the user time is the twelfth field.
+        let ticks =
+            text.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(11)?.parse::<f64>().ok());
+        // SAFETY: asks for a constant of the system.
+        let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as f64;
+        ticks
+            .map(|ticks| ticks / per_second)
+            .ok_or_else(|| io::Error::other("the system does not tell a process's time (stat)"))
     }
 
     /// Bytes of resident memory that are not backed by a file.
