@@ -113,9 +113,12 @@ int coap_cancel_observe(coap_session_t *session,
  * and its answers go nowhere; observers come back with their sessions, and hear of the next change
  * with a number larger than any they have seen.
  *
+ * What a file is named for, the functions that `coap_persist_track_funcs()` set before are not told
+ * of any more.
+ *
  * Returns 1; or 0, with a line in the log, if a file is not one that this function has written, or
- * was changed since, or cannot be written. Then nothing is kept, and a file that was refused is
- * left as it is.
+ * was changed since, or cannot be written, or is named twice. Then nothing is put back or kept, and
+ * the files are left as they are.
  *
  * @pre `context` is NULL or live; each name is NULL or a string ended by a zero byte.
  */

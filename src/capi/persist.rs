@@ -30,6 +30,23 @@ struct Functions {
 // that the functions may be called with it from any thread that runs the loop.
 unsafe impl Send for Functions {}
 
+impl Functions {
+    /// Only those for what has no file.
+    fn without(self, files: &Files) -> Self {
+        let no_observers = files.observers.is_none();
+        let no_counters = files.counters.is_none();
+        let no_resources = files.resources.is_none();
+        Functions {
+            observed: self.observed.filter(|_| no_observers),
+            unobserved: self.unobserved.filter(|_| no_observers),
+            number: self.number.filter(|_| no_counters),
+            made: self.made.filter(|_| no_resources),
+            gone: self.gone.filter(|_| no_counters && no_resources),
+            user_data: self.user_data,
+        }
+    }
+}
+
 /// The functions of a context, and the observations as C knows them: pointers that it compares and
 /// never follows.
 #[derive(Default)]
@@ -134,9 +151,12 @@ unsafe fn file(name: *const c_char) -> Option<Option<PathBuf>> {
 /// and its answers go nowhere; observers come back with their sessions, and hear of the next change
 /// with a number larger than any they have seen.
 ///
+/// What a file is named for, the functions that `coap_persist_track_funcs()` set before are not told
+/// of any more.
+///
 /// Returns 1; or 0, with a line in the log, if a file is not one that this function has written, or
-/// was changed since, or cannot be written. Then nothing is kept, and a file that was refused is
-/// left as it is.
+/// was changed since, or cannot be written, or is named twice. Then nothing is put back or kept, and
+/// the files are left as they are.
 ///
 /// # Safety
 /// `context` is NULL or live; each name is NULL or a string ended by a zero byte.
@@ -159,8 +179,16 @@ pub unsafe extern "C" fn coap_persist_startup(
                 counters: file(obs_cnt_save_file)?,
             }
         };
-        let started = context.start_keeping(files, save_freq);
-        started.inspect_err(|e| log!(ERR, "coap_persist_startup: {e}")).ok().map(|()| 1)
+        let functions = &program(&context)?.trackers.functions;
+        // What the library keeps the program is not told of.
+        let before = *functions.lock();
+        *functions.lock() = before.map(|functions| functions.without(&files));
+        if let Err(e) = context.start_keeping(files, save_freq) {
+            log!(ERR, "coap_persist_startup: {e}");
+            *functions.lock() = before;
+            return None;
+        }
+        Some(1)
     })
 }
 

@@ -293,9 +293,12 @@ pub(crate) fn close_account(context: &Arc<Context>) {
     if !context.with(|state| state.engine.is_tracking()) {
         return;
     }
-    let plain: Vec<_> = context.with(|state| state.engine.resources.iter().map(|(id, _)| id).collect());
-    let fallback = context.with(|state| state.engine.resources.fallback().map(|(id, _)| id));
-    for id in plain.into_iter().chain(fallback) {
+    let all: Vec<_> = context.with(|state| {
+        let resources = &state.engine.resources;
+        let special = [resources.fallback(), resources.proxy()].into_iter().flatten();
+        resources.iter().chain(special).map(|(id, _)| id).collect()
+    });
+    for id in all {
         let removed = context.with(|state| state.engine.remove_resource(crate::clock::now(), id));
         context.tell_changes();
         if let Some(entry) = removed {

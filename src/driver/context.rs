@@ -13,6 +13,7 @@ use crate::protocol::engine::{Handle, SendError};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{Path, SessionId, SocketId};
 use crate::protocol::{Engine, Instant};
+use core::sync::atomic::AtomicBool;
 use hashbrown::HashMap;
 use parking_lot::{Mutex, MutexGuard, ReentrantMutex};
 use std::io;
@@ -101,6 +102,8 @@ pub struct Context {
     pub(super) delivery: ReentrantMutex<()>,
     pub(super) application: Box<dyn Application>,
     pub(super) keeping: Mutex<Keeping>,
+    /// There are changes to write down before anything is sent.
+    pub(super) unsaved: AtomicBool,
 }
 
 impl Context {
@@ -123,6 +126,7 @@ impl Context {
             delivery: ReentrantMutex::new(()),
             application,
             keeping: Mutex::new(Keeping::default()),
+            unsaved: AtomicBool::new(false),
         }))
     }
 
@@ -142,10 +146,8 @@ impl Context {
 
     /// Sends what is queued and sees to it that whoever waits wakes in time.
     pub(super) fn settle(&self, state: &mut MutexGuard<'_, State>) {
+        self.transmit(state);
         let state = &mut **state;
-        if !state.engine.transmits().is_empty() {
-            state.sockets.send(&self.poller, state.engine.transmits());
-        }
         let next = self.next_deadline(state);
         if next.is_some_and(|next| state.waiters.wake_before(next)) {
             self.poller.wake();
@@ -260,7 +262,11 @@ impl Context {
     }
 
     /// The application holds a session once less.
-    pub(super) fn release(&self, handle: &SessionHandle) {
+    pub(super) fn release(self: &Arc<Self>, handle: &SessionHandle) {
+        // What its socket has to send goes out before that is closed, so nothing may hold it back.
+        if self.with(|state| state.engine.has_tracked()) {
+            self.tell_changes();
+        }
         let ended = self.with(|state| {
             let session = state.engine.release(crate::clock::now(), handle.id)?;
             crate::log!(DEBUG, "***{session}: session {handle:p}: closed");

@@ -4,13 +4,16 @@
 use super::application::Tracked;
 use super::{Context, Exchange, SessionHandle, State};
 use crate::address::Address;
-use crate::persist::{self, Counter, DynamicResource, FileError, Observer, Record};
+use crate::persist::store::{Claim, Opened};
+use crate::persist::{Counter, DynamicResource, FileError, Found, Observer, Record, Store};
+use crate::protocol::Instant;
 use crate::protocol::engine::{Handle, RestoreError, Track, packet_of};
 use crate::protocol::session::{Path as Ends, SocketId};
+use core::sync::atomic::Ordering;
+use core::time::Duration;
 use parking_lot::MutexGuard;
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The files of a context; `None` for what is not kept.
@@ -24,52 +27,74 @@ pub struct Files {
     pub counters: Option<PathBuf>,
 }
 
+impl Files {
+    /// A name that two of them have.
+    fn twice(&self) -> Option<&PathBuf> {
+        let Files { resources, observers, counters } = self;
+        let pairs = [(resources, observers), (observers, counters), (counters, resources)];
+        pairs.into_iter().find_map(|(a, b)| a.as_ref().filter(|_| a == b))
+    }
+}
+
 /// Why nothing can be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {error}", .path.display())]
-pub struct StartError {
-    path: PathBuf,
-    #[source]
-    error: FileError,
+pub enum StartError {
+    /// A file cannot be read or written.
+    #[error("{}: {error}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: FileError,
+    },
+    /// One file is to keep two things.
+    #[error("{}: it is named twice", .0.display())]
+    Twice(PathBuf),
 }
 
-/// A file and what belongs in it.
-struct Store<K, R> {
-    path: PathBuf,
-    records: BTreeMap<K, R>,
-    changed: bool,
+fn at(path: &Path) -> impl FnOnce(FileError) -> StartError {
+    move |error| StartError::File { path: path.into(), error }
 }
 
-impl<K: Ord, R: Record> Store<K, R> {
-    /// A store for a file, and what the file has now.
-    fn open(path: PathBuf) -> Result<(Self, Vec<R>), StartError> {
-        match persist::read(&path) {
-            // Written at once, so that a place that cannot be written to is found now.
-            Ok(kept) => Ok((Store { path, records: BTreeMap::new(), changed: true }, kept)),
-            Err(error) => Err(StartError { path, error }),
-        }
-    }
+/// Reads a file, if it is named.
+fn find<R: Record>(path: Option<PathBuf>) -> Result<Option<Found<R>>, StartError> {
+    path.map(|path| Found::read(path.clone()).map_err(at(&path))).transpose()
+}
 
-    fn put(&mut self, key: K, record: R) {
-        self.records.insert(key, record);
-        self.changed = true;
-    }
-
-    fn remove(&mut self, key: &K) {
-        self.changed |= self.records.remove(key).is_some();
-    }
-
-    fn save(&mut self) -> Result<(), StartError> {
-        if !core::mem::take(&mut self.changed) {
-            return Ok(());
-        }
-        persist::write(&self.path, self.records.values()).map_err(|error| {
-            // The next turn tries again.
-            self.changed = true;
-            StartError { path: self.path.clone(), error }
+/// Prepares to write it.
+fn claim<R: Record>(found: Option<Found<R>>) -> Result<Option<Claim<R>>, StartError> {
+    found
+        .map(|found| {
+            let path = found.path().to_owned();
+            let torn = found.torn();
+            let claim = found.claim().map_err(at(&path))?;
+            if torn > 0 {
+                let path = path.display();
+                crate::log!(WARN, "{path}: the last change was never complete and is dropped ({torn} bytes)");
+            }
+            Ok(claim)
         })
-    }
+        .transpose()
 }
+
+/// Writes it.
+fn place<R: Record>(claim: Option<Claim<R>>) -> Result<Option<Opened<R>>, StartError> {
+    claim
+        .map(|claim| {
+            let path = claim.path().to_owned();
+            claim.place().map_err(at(&path))
+        })
+        .transpose()
+}
+
+fn save<R: Record>(store: &mut Option<Store<R>>) -> Result<(), StartError> {
+    let Some(store) = store else { return Ok(()) };
+    store.save().map_err(at(store.path()))
+}
+
+/// How long a full disk is left alone, in which nothing is written down.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Who is making resources at the moment: a handler of unknown paths, for this request.
 struct Making {
@@ -80,12 +105,14 @@ struct Making {
 /// What a context keeps.
 #[derive(Default)]
 pub(super) struct Keeping {
-    resources: Option<Store<Vec<u8>, DynamicResource>>,
-    observers: Option<Store<u64, Observer>>,
-    counters: Option<Store<Vec<u8>, Counter>>,
+    resources: Option<Store<DynamicResource>>,
+    observers: Option<Store<Observer>>,
+    counters: Option<Store<Counter>>,
+    /// One observe number of so many is told.
+    every: u32,
     making: Option<Making>,
-    /// A file could not be written, and it was said.
-    failed: bool,
+    /// When a file could not be written, which was said.
+    failed: Option<Instant>,
 }
 
 impl Keeping {
@@ -94,8 +121,8 @@ impl Keeping {
             Tracked::Observed { name, listen, path, packet, .. } => {
                 if let Some(observers) = &mut self.observers {
                     let (local, remote) = (path.local.clone(), path.remote.clone());
-                    let record = Observer { listen: listen.clone(), local, remote, packet: packet.into() };
-                    observers.put(name, record);
+                    let (listen, packet) = (listen.clone(), packet.into());
+                    observers.put(Observer { name, listen, local, remote, packet });
                 }
             }
             Tracked::Unobserved { name, .. } => {
@@ -103,16 +130,10 @@ impl Keeping {
                     observers.remove(&name);
                 }
             }
-            Tracked::Number { path, number } => {
-                if let Some(counters) = &mut self.counters
-                    && counters.records.get(path).is_none_or(|c| c.number != number)
-                {
-                    counters.put(path.into(), Counter { path: path.into(), number });
-                }
-            }
+            Tracked::Number { path, number } => self.count(path, number),
             Tracked::Made { path, packet, .. } => {
                 if let Some(resources) = &mut self.resources {
-                    resources.put(path.into(), DynamicResource { path: path.into(), packet: packet.into() });
+                    resources.put(DynamicResource { path: path.into(), packet: packet.into() });
                 }
             }
             Tracked::Gone { path } => {
@@ -126,17 +147,48 @@ impl Keeping {
         }
     }
 
-    fn save(&mut self) -> Result<(), StartError> {
+    /// The numbers that follow this one are not told until one is a multiple of `every`, so they
+    /// count as sent.
+    fn count(&mut self, path: &[u8], number: u32) {
+        let below = (number / self.every).saturating_add(1).saturating_mul(self.every).min(NUMBERS);
+        let counter = Counter { path: path.into(), below };
+        if let Some(counters) = &mut self.counters
+            && counters.get(&counter.path) != Some(&counter)
+        {
+            counters.put(counter);
+        }
+    }
+
+    /// How many numbers are told has changed.
+    fn count_again(&mut self) {
+        let Some(counters) = &self.counters else { return };
+        let sent: Vec<_> = counters.records().map(|c| (c.path.clone(), c.below.saturating_sub(1))).collect();
+        sent.iter().for_each(|(path, number)| self.count(path, *number));
+    }
+
+    fn is_changed(&self) -> bool {
+        self.resources.as_ref().is_some_and(Store::is_changed)
+            || self.observers.as_ref().is_some_and(Store::is_changed)
+            || self.counters.as_ref().is_some_and(Store::is_changed)
+    }
+
+    /// Writes down what has changed, or says once that it cannot be.
+    fn save(&mut self, now: Instant) -> Result<(), StartError> {
+        if !self.is_changed() || self.failed.is_some_and(|at| now - at < RETRY) {
+            return Ok(());
+        }
         // All three are tried, whatever becomes of the first. The numbers go first: an observer
         // that comes back must not hear an old number.
-        let saved = [
-            self.counters.as_mut().map_or(Ok(()), Store::save),
-            self.resources.as_mut().map_or(Ok(()), Store::save),
-            self.observers.as_mut().map_or(Ok(()), Store::save),
-        ];
-        saved.into_iter().collect()
+        let saved = [save(&mut self.counters), save(&mut self.resources), save(&mut self.observers)];
+        let saved: Result<(), _> = saved.into_iter().collect();
+        let is_news = self.failed.is_none();
+        self.failed = saved.is_err().then_some(now);
+        if is_news { saved } else { Ok(()) }
     }
 }
+
+/// Observe numbers are below this one (RFC 7641 §2).
+const NUMBERS: u32 = 1 << 24;
 
 impl Context {
     /// Hands on what the state machines tell of changes. The state is unlocked while the
@@ -149,46 +201,69 @@ impl Context {
                     let Some(endpoint) = state.endpoints.get(&path.socket).cloned() else { continue };
                     let (session, listen) = (&handle, &endpoint.local);
                     let change = Tracked::Observed { name, session, listen, path: &path, packet: &packet };
-                    MutexGuard::unlocked(state, || self.changed(change));
+                    self.changed(state, change);
                 }
                 Track::Unobserved { name, session } => {
                     let handle = self.handle(state, session);
-                    let change = Tracked::Unobserved { name, session: handle.as_ref() };
-                    MutexGuard::unlocked(state, || self.changed(change));
+                    self.changed(state, Tracked::Unobserved { name, session: handle.as_ref() });
+                    MutexGuard::unlocked(state, || drop(handle));
                 }
                 Track::Number { resource, number } => {
-                    let change = Tracked::Number { path: resource.path(), number };
-                    MutexGuard::unlocked(state, || self.changed(change));
+                    self.changed(state, Tracked::Number { path: resource.path(), number });
                 }
                 Track::Gone(resource) => {
-                    let change = Tracked::Gone { path: resource.path() };
-                    MutexGuard::unlocked(state, || self.changed(change));
+                    self.changed(state, Tracked::Gone { path: resource.path() });
                 }
             }
         }
     }
 
-    fn changed(self: &Arc<Self>, change: Tracked<'_>) {
-        self.keeping.lock().follow(change);
-        self.application.tracked(self, change);
+    fn changed(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, change: Tracked<'_>) {
+        // Noted before the state is unlocked: another thread must not send what tells of it.
+        self.note(change);
+        MutexGuard::unlocked(state, || self.application.tracked(self, change));
     }
 
-    /// Writes down what has changed, once for all that a batch of datagrams brought: a file is
-    /// written as a whole.
+    /// Notes a change that is to be written down before anything else is sent.
+    fn note(&self, change: Tracked<'_>) {
+        let mut keeping = self.keeping.lock();
+        keeping.follow(change);
+        self.unsaved.store(keeping.is_changed(), Ordering::Relaxed);
+    }
+
+    /// Sends what is queued, and before that writes down what it may tell of: whoever hears that it
+    /// observes is in the file, and no number is heard that is not. While there are changes that
+    /// nobody has been told of it all waits for the delivery that tells them.
+    pub(super) fn transmit(&self, state: &mut MutexGuard<'_, State>) {
+        if state.engine.transmits().is_empty() {
+            return;
+        }
+        while !state.engine.has_tracked() {
+            if !self.unsaved.load(Ordering::Relaxed) {
+                let state = &mut **state;
+                return state.sockets.send(&self.poller, state.engine.transmits());
+            }
+            self.save(state);
+        }
+    }
+
+    /// Writes down what has changed: once for all that a batch of datagrams brought, since that
+    /// means waiting for the disk. The state is unlocked meanwhile.
     pub(super) fn save(&self, state: &mut MutexGuard<'_, State>) {
         if !state.engine.is_tracking() {
             return;
         }
         MutexGuard::unlocked(state, || {
-            let mut keeping = self.keeping.lock();
-            let saved = keeping.save();
-            let failed = saved.is_err();
-            if let Err(e) = saved
-                && !keeping.failed
-            {
+            let saved = {
+                let mut keeping = self.keeping.lock();
+                let saved = keeping.save(crate::clock::now());
+                // Where nothing can be written the server goes on without.
+                self.unsaved.store(false, Ordering::Relaxed);
+                saved
+            };
+            if let Err(e) = saved {
                 crate::log!(WARN, "cannot keep the state over a restart: {e}");
             }
-            keeping.failed = failed;
         });
     }
 
@@ -229,45 +304,50 @@ impl Context {
             making.map(|m| (Arc::clone(&m.session), m.packet.clone()))
         };
         if let Some((session, packet)) = making {
-            self.changed(Tracked::Made { session: &session, path, packet: &packet });
+            let change = Tracked::Made { session: &session, path, packet: &packet };
+            self.note(change);
+            self.application.tracked(self, change);
         }
     }
 
     /// Begins to follow changes: the application hears of them. `every` says of which observe numbers.
     pub fn follow_changes(&self, every: u32) {
+        let mut keeping = self.keeping.lock();
+        keeping.every = every.max(1);
+        keeping.count_again();
+        drop(keeping);
         self.with(|state| state.engine.track(every));
     }
 
-    /// Begins to keep state in files, and puts back what they have. If one of them cannot be read,
-    /// nothing is put back and none is touched. `every` says which observe numbers are written down.
+    /// Begins to keep state in files, and puts back what they have. If one of them cannot be read or
+    /// written, nothing is put back, and the files are as they were. `every` says which observe
+    /// numbers are written down.
     pub fn start_keeping(self: &Arc<Self>, files: Files, every: u32) -> Result<(), StartError> {
-        let resources = files.resources.map(Store::open).transpose()?;
-        let counters = files.counters.map(Store::open).transpose()?;
-        let observers = files.observers.map(Store::open).transpose()?;
-        let (resources, made) = resources.unzip();
-        let (counters, numbers) = counters.unzip();
-        let (observers, watching) = observers.unzip();
-        *self.keeping.lock() = Keeping { resources, observers, counters, making: None, failed: false };
+        if let Some(path) = files.twice() {
+            return Err(StartError::Twice(path.clone()));
+        }
+        let found = (find(files.resources)?, find(files.counters)?, find(files.observers)?);
+        let claims = (claim(found.0)?, claim(found.1)?, claim(found.2)?);
+        // If one of these fails, the others have been replaced by what they were.
+        let (resources, made) = place(claims.0)?.unzip();
+        let (counters, numbers) = place(claims.1)?.unzip();
+        let (observers, watching) = place(claims.2)?.unzip();
+        // From here on the files have what is to be put back, until they are written with what was.
+        let keeping = Keeping { resources, observers, counters, ..Keeping::default() };
+        let before = core::mem::replace(&mut *self.keeping.lock(), keeping);
+        drop(before);
         self.follow_changes(every);
         made.into_iter().flatten().for_each(|made| self.make_again(&made));
-        numbers.into_iter().flatten().for_each(|counter| self.continue_from(&counter, every));
-        for observer in watching.into_iter().flatten() {
-            let Observer { listen, local, remote, packet } = observer;
-            if let Err(e) = self.restore_observer(&listen, &local, &remote, &packet) {
-                crate::log!(WARN, "the observer {remote} is not put back: {e}");
-            }
-        }
-        let saved = self.keeping.lock().save();
-        if saved.is_err() {
-            let keeping = core::mem::take(&mut *self.keeping.lock());
-            drop(keeping);
-        }
-        saved
+        numbers.into_iter().flatten().for_each(|counter| self.continue_from(&counter));
+        watching.into_iter().flatten().for_each(|observer| self.watch_again(observer));
+        self.tell_changes();
+        Ok(())
     }
 
     /// Writes down what is left to write, and follows nothing any more: what ends from now on is
     /// there again after the restart.
     pub fn stop_keeping(self: &Arc<Self>) {
+        self.keeping.lock().failed = None;
         self.tell_changes();
         self.with(|state| state.engine.stop_tracking());
         let keeping = core::mem::take(&mut *self.keeping.lock());
@@ -305,17 +385,37 @@ impl Context {
         self.settle(&mut state);
     }
 
-    /// Observe numbers go on behind the last one that may have been sent: the next one that is to be
-    /// written down was not, or the file would have it.
-    fn continue_from(&self, counter: &Counter, every: u32) {
-        self.with(|state| {
+    /// Observe numbers go on behind the last one that may have been sent.
+    fn continue_from(&self, counter: &Counter) {
+        let last = counter.below.saturating_sub(1);
+        let continued = self.with(|state| {
             let resources = &state.engine.resources;
-            if let Some(entry) = resources.find(&counter.path).and_then(|id| resources.get(id)) {
-                let every = every.max(1);
-                let next = (counter.number / every).saturating_add(1).saturating_mul(every);
-                entry.resource.set_observe_number(next - 1);
-            }
+            let entry = resources.find(&counter.path).and_then(|id| resources.get(id));
+            entry.map(|entry| entry.resource.set_observe_number(last))
         });
+        if continued.is_some() {
+            // Also if nobody observes it now: who comes back may have heard the last number.
+            self.note(Tracked::Number { path: &counter.path, number: last });
+        }
+    }
+
+    fn watch_again(self: &Arc<Self>, observer: Observer) {
+        let Observer { listen, local, remote, packet, .. } = &observer;
+        match self.restore_observer(listen, local, remote, packet) {
+            // Of one that was there before, nobody is told again.
+            Ok(name) => self.note_observer(Observer { name, ..observer }),
+            Err(e) => crate::log!(WARN, "the observer {remote} is not put back: {e}"),
+        }
+    }
+
+    fn note_observer(&self, observer: Observer) {
+        let mut keeping = self.keeping.lock();
+        if let Some(observers) = &mut keeping.observers
+            && observers.get(&observer.name).is_none()
+        {
+            observers.put(observer);
+        }
+        self.unsaved.store(keeping.is_changed(), Ordering::Relaxed);
     }
 
     /// Puts an observer back that the endpoint with the address `listen` had. Gives its name.

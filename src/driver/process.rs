@@ -206,8 +206,7 @@ impl Context {
             delivered = true;
             self.deliver_event(state, event);
             if state.engine.transmits().len() >= FLUSH_AT {
-                let state = &mut **state;
-                state.sockets.send(&self.poller, state.engine.transmits());
+                self.transmit(state);
             }
         }
         delivered

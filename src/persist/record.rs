@@ -1,56 +1,34 @@
 //! What is kept, and its bytes.
 //!
-//! ```text
-//! "coap3kept\n"  version  kind  length of the body  body      SHA-256 of all before
-//! 10 bytes       1        1     4                   records   32
-//! ```
-//!
-//! Numbers are big-endian. A field of a record is a length of four bytes and so many bytes. The
-//! digest finds what was torn or changed by accident; it keeps nobody from writing a file that is
-//! well-formed, so what is read is still checked like what comes from the network.
+//! Numbers are big-endian. A field of variable length is that length in four bytes, and so many
+//! bytes. How records become a file is the business of [`super::format`].
 
 use crate::address::Address;
-use sha2::{Digest, Sha256};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-const MAGIC: &[u8; 10] = b"coap3kept\n";
-const VERSION: u8 = 1;
-const HEAD: usize = MAGIC.len() + 2 + 4;
-const DIGEST: usize = 32;
+/// There is more in a field than its length can say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooLong;
 
-/// Why bytes are not such a file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum RecordError {
-    /// It does not begin as one.
-    #[error("it is not a file of this library")]
-    Foreign,
-    /// It was written by a library that knows another format.
-    #[error("its format has version {0}, and only version {VERSION} is known")]
-    Version(u8),
-    /// It keeps something else.
-    #[error("it keeps something else than is asked for")]
-    Kind,
-    /// It ends early, goes on behind its end, or some of it has changed.
-    #[error("it is torn or changed")]
-    Torn,
-    /// The digest is right and the content makes no sense.
-    #[error("a record in it makes no sense")]
-    Senseless,
-    /// There is more to keep than a file can say.
-    #[error("there is too much to keep")]
-    TooLarge,
+/// Something that can be written into a file and read back.
+pub trait Field: Sized {
+    /// Writes it.
+    fn put(&self, to: &mut Fields) -> Result<(), TooLong>;
+
+    /// Reads it back. `None` if the bytes make no sense.
+    fn take(from: &mut Rest<'_>) -> Option<Self>;
 }
 
 /// Something that is kept in a file of its own kind.
-pub trait Record: Sized {
+pub trait Record: Field {
     /// Says in the file which kind it is.
     const KIND: u8;
 
-    /// Writes the fields.
-    fn put(&self, to: &mut Fields) -> Result<(), RecordError>;
+    /// What tells it from the others in its file.
+    type Key: Field + Ord + Clone;
 
-    /// Reads them back. `None` if they make no sense.
-    fn take(from: &mut Rest<'_>) -> Option<Self>;
+    /// Its key: a record takes the place of an earlier one with the same.
+    fn key(&self) -> Self::Key;
 }
 
 /// A resource that a request has made.
@@ -65,6 +43,8 @@ pub struct DynamicResource {
 /// An observer of a resource.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Observer {
+    /// The name of the observation, as long as the server runs that wrote it.
+    pub name: u64,
     /// The address of the endpoint.
     pub listen: Address,
     /// The address of this side.
@@ -80,72 +60,105 @@ pub struct Observer {
 pub struct Counter {
     /// The path of the resource.
     pub path: Vec<u8>,
-    /// The number that is written down: those that were sent may be up to one step larger.
-    pub number: u32,
+    /// The numbers that were sent are below this one.
+    pub below: u32,
+}
+
+impl Field for DynamicResource {
+    fn put(&self, to: &mut Fields) -> Result<(), TooLong> {
+        self.path.put(to)?;
+        self.packet.put(to)
+    }
+
+    fn take(from: &mut Rest<'_>) -> Option<Self> {
+        Some(DynamicResource { path: Field::take(from)?, packet: Field::take(from)? })
+    }
 }
 
 impl Record for DynamicResource {
     const KIND: u8 = b'R';
+    type Key = Vec<u8>;
 
-    fn put(&self, to: &mut Fields) -> Result<(), RecordError> {
-        to.bytes(&self.path)?;
-        to.bytes(&self.packet)
+    fn key(&self) -> Vec<u8> {
+        self.path.clone()
+    }
+}
+
+impl Field for Observer {
+    fn put(&self, to: &mut Fields) -> Result<(), TooLong> {
+        self.name.put(to)?;
+        self.listen.put(to)?;
+        self.local.put(to)?;
+        self.remote.put(to)?;
+        self.packet.put(to)
     }
 
     fn take(from: &mut Rest<'_>) -> Option<Self> {
-        Some(DynamicResource { path: from.bytes()?.into(), packet: from.bytes()?.into() })
+        Some(Observer {
+            name: Field::take(from)?,
+            listen: Field::take(from)?,
+            local: Field::take(from)?,
+            remote: Field::take(from)?,
+            packet: Field::take(from)?,
+        })
     }
 }
 
 impl Record for Observer {
     const KIND: u8 = b'O';
+    type Key = u64;
 
-    fn put(&self, to: &mut Fields) -> Result<(), RecordError> {
-        to.address(&self.listen)?;
-        to.address(&self.local)?;
-        to.address(&self.remote)?;
-        to.bytes(&self.packet)
+    fn key(&self) -> u64 {
+        self.name
+    }
+}
+
+impl Field for Counter {
+    fn put(&self, to: &mut Fields) -> Result<(), TooLong> {
+        self.path.put(to)?;
+        to.0.extend_from_slice(&self.below.to_be_bytes());
+        Ok(())
     }
 
     fn take(from: &mut Rest<'_>) -> Option<Self> {
-        Some(Observer {
-            listen: from.address()?,
-            local: from.address()?,
-            remote: from.address()?,
-            packet: from.bytes()?.into(),
-        })
+        Some(Counter { path: Field::take(from)?, below: u32::from_be_bytes(from.array()?) })
     }
 }
 
 impl Record for Counter {
     const KIND: u8 = b'N';
+    type Key = Vec<u8>;
 
-    fn put(&self, to: &mut Fields) -> Result<(), RecordError> {
-        to.bytes(&self.path)?;
-        to.0.extend_from_slice(&self.number.to_be_bytes());
+    fn key(&self) -> Vec<u8> {
+        self.path.clone()
+    }
+}
+
+impl Field for u64 {
+    fn put(&self, to: &mut Fields) -> Result<(), TooLong> {
+        to.0.extend_from_slice(&self.to_be_bytes());
         Ok(())
     }
 
     fn take(from: &mut Rest<'_>) -> Option<Self> {
-        Some(Counter { path: from.bytes()?.into(), number: u32::from_be_bytes(from.array()?) })
+        from.array().map(u64::from_be_bytes)
     }
 }
 
-/// The fields of records, as they are written.
-#[derive(Default)]
-pub struct Fields(Vec<u8>);
-
-impl Fields {
-    fn bytes(&mut self, field: &[u8]) -> Result<(), RecordError> {
-        let length = u32::try_from(field.len()).map_err(|_| RecordError::TooLarge)?;
-        self.0.extend_from_slice(&length.to_be_bytes());
-        self.0.extend_from_slice(field);
-        Ok(())
+impl Field for Vec<u8> {
+    fn put(&self, to: &mut Fields) -> Result<(), TooLong> {
+        to.bytes(self)
     }
 
-    /// The IP address, the port, and the zone of an IPv6 address.
-    fn address(&mut self, address: &Address) -> Result<(), RecordError> {
-        let Address::Ip(ip) = address else { return self.bytes(b"") };
+    fn take(from: &mut Rest<'_>) -> Option<Self> {
+        from.bytes().map(Vec::from)
+    }
+}
+
+/// The IP address, the port, and the zone of an IPv6 address.
+impl Field for Address {
+    fn put(&self, to: &mut Fields) -> Result<(), TooLong> {
+        let Address::Ip(ip) = self else { return to.bytes(b"") };
         let mut field = match ip.ip() {
             IpAddr::V4(v4) => v4.octets().to_vec(),
             IpAddr::V6(v6) => v6.octets().to_vec(),
@@ -154,29 +167,11 @@ impl Fields {
         if let SocketAddr::V6(v6) = ip {
             field.extend_from_slice(&v6.scope_id().to_be_bytes());
         }
-        self.bytes(&field)
-    }
-}
-
-/// What has not been read yet.
-pub struct Rest<'a>(&'a [u8]);
-
-impl<'a> Rest<'a> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (first, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*first)
+        to.bytes(&field)
     }
 
-    fn bytes(&mut self) -> Option<&'a [u8]> {
-        let length = u32::from_be_bytes(self.array()?);
-        let (field, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
-        self.0 = rest;
-        Some(field)
-    }
-
-    fn address(&mut self) -> Option<Address> {
-        let mut field = Rest(self.bytes()?);
+    fn take(from: &mut Rest<'_>) -> Option<Self> {
+        let mut field = Rest(from.bytes()?);
         let ip = match field.0.len() {
             6 => {
                 let ip = Ipv4Addr::from(field.array::<4>()?);
@@ -193,51 +188,39 @@ impl<'a> Rest<'a> {
     }
 }
 
-/// The bytes of a file with these records.
-pub fn encode<'a, R: Record + 'a>(records: impl IntoIterator<Item = &'a R>) -> Result<Vec<u8>, RecordError> {
-    let mut body = Fields::default();
-    records.into_iter().try_for_each(|record| record.put(&mut body))?;
-    let length = u32::try_from(body.0.len()).map_err(|_| RecordError::TooLarge)?;
-    let mut bytes = Vec::with_capacity(HEAD + body.0.len() + DIGEST);
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&[VERSION, R::KIND]);
-    bytes.extend_from_slice(&length.to_be_bytes());
-    bytes.extend_from_slice(&body.0);
-    let digest = Sha256::digest(&bytes);
-    bytes.extend_from_slice(&digest);
-    Ok(bytes)
+/// The fields of records, as they are written.
+#[derive(Default)]
+pub struct Fields(pub(super) Vec<u8>);
+
+impl Fields {
+    fn bytes(&mut self, field: &[u8]) -> Result<(), TooLong> {
+        let length = u32::try_from(field.len()).map_err(|_| TooLong)?;
+        self.0.extend_from_slice(&length.to_be_bytes());
+        self.0.extend_from_slice(field);
+        Ok(())
+    }
 }
 
-/// The records of a file. No bytes at all are a file without records.
-pub fn decode<R: Record>(bytes: &[u8]) -> Result<Vec<R>, RecordError> {
-    if bytes.is_empty() {
-        return Ok(Vec::new());
+/// What has not been read yet.
+pub struct Rest<'a>(pub(super) &'a [u8]);
+
+impl<'a> Rest<'a> {
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (first, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*first)
     }
-    let seen = bytes.len().min(MAGIC.len());
-    if bytes.get(..seen) != MAGIC.get(..seen) {
-        return Err(RecordError::Foreign);
+
+    pub(super) fn slice(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (field, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(field)
     }
-    let mut rest = Rest(bytes);
-    let head = (rest.array::<10>(), rest.array::<2>(), rest.array::<4>());
-    let (Some(_), Some([version, kind]), Some(length)) = head else { return Err(RecordError::Torn) };
-    if version != VERSION {
-        return Err(RecordError::Version(version));
+
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = u32::from_be_bytes(self.array()?);
+        self.slice(usize::try_from(length).ok()?)
     }
-    let body = usize::try_from(u32::from_be_bytes(length)).ok().and_then(|n| rest.0.split_at_checked(n));
-    let Some((body, digest)) = body else { return Err(RecordError::Torn) };
-    let digested = bytes.get(..HEAD + body.len()).ok_or(RecordError::Torn)?;
-    if digest != Sha256::digest(digested).as_slice() {
-        return Err(RecordError::Torn);
-    }
-    if kind != R::KIND {
-        return Err(RecordError::Kind);
-    }
-    let mut body = Rest(body);
-    let mut records = Vec::new();
-    while !body.0.is_empty() {
-        records.push(R::take(&mut body).ok_or(RecordError::Senseless)?);
-    }
-    Ok(records)
 }
 
 #[cfg(test)]
@@ -245,67 +228,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn counters() -> Vec<Counter> {
-        [("r", 2), ("", 0), ("a/b", 0xff_ffff)]
-            .map(|(path, number)| Counter { path: path.into(), number })
-            .into()
-    }
-
-    fn seal(head: [u8; 2], body: &[u8]) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend_from_slice(&head);
-        bytes.extend_from_slice(&(body.len() as u32).to_be_bytes());
-        bytes.extend_from_slice(body);
-        let digest = Sha256::digest(&bytes);
-        bytes.extend_from_slice(&digest);
-        bytes
+    fn written<T: Field>(value: &T) -> Vec<u8> {
+        let mut fields = Fields::default();
+        value.put(&mut fields).unwrap();
+        fields.0
     }
 
     #[test]
-    fn an_empty_file_has_no_records_and_no_records_make_a_file() {
-        assert_eq!(decode::<Counter>(b""), Ok(Vec::new()));
-        assert_eq!(decode::<Counter>(&encode::<Counter>(&[]).unwrap()), Ok(Vec::new()));
-    }
-
-    #[test]
-    fn every_truncation_is_refused() {
-        let whole = encode(&counters()).unwrap();
-        for length in 1..whole.len() {
-            assert_eq!(decode::<Counter>(&whole[..length]), Err(RecordError::Torn), "{length} bytes");
-        }
-    }
-
-    #[test]
-    fn every_changed_bit_is_refused() {
-        let whole = encode(&counters()).unwrap();
-        for bit in 0..whole.len() * 8 {
-            let mut bytes = whole.clone();
-            bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(decode::<Counter>(&bytes).is_err(), "bit {bit}");
-        }
-    }
-
-    #[test]
-    fn what_follows_the_end_is_refused() {
-        let mut bytes = encode(&counters()).unwrap();
-        bytes.push(0);
-        assert_eq!(decode::<Counter>(&bytes), Err(RecordError::Torn));
-    }
-
-    #[test]
-    fn the_reason_names_what_is_wrong() {
-        assert_eq!(decode::<Counter>(b"r 2\nn 6\n"), Err(RecordError::Foreign));
-        assert_eq!(decode::<Counter>(&seal([2, b'N'], b"")), Err(RecordError::Version(2)));
-        assert_eq!(decode::<Observer>(&encode(&counters()).unwrap()), Err(RecordError::Kind));
-        assert_eq!(decode::<Counter>(&seal([1, b'N'], b"\0\0\0\x09r")), Err(RecordError::Senseless));
-    }
-
-    #[test]
-    fn an_address_of_another_family_is_not_kept() {
+    fn an_address_of_another_family_does_not_come_back() {
         let unix = Address::Unix(b"/x".as_slice().into());
-        let ip = Address::Ip(([127, 0, 0, 1], 1).into());
-        let observer = Observer { listen: unix, local: ip.clone(), remote: ip, packet: Vec::new() };
-        assert_eq!(decode::<Observer>(&encode(&[observer]).unwrap()), Err(RecordError::Senseless));
+        assert_eq!(Address::take(&mut Rest(&written(&unix))), None);
     }
 
     fn address() -> impl Strategy<Value = Address> {
@@ -317,28 +249,27 @@ mod tests {
         ]
     }
 
+    /// It comes back from its bytes, and not from fewer.
+    fn assert_back<T: Field + PartialEq + std::fmt::Debug>(value: &T) {
+        let bytes = written(value);
+        for length in 0..bytes.len() {
+            assert!(T::take(&mut Rest(&bytes[..length])).is_none(), "{length} of {} bytes", bytes.len());
+        }
+        let mut rest = Rest(&bytes);
+        assert_eq!(T::take(&mut rest).as_ref(), Some(value));
+        assert!(rest.0.is_empty());
+    }
+
     proptest! {
         #[test]
-        fn observers_come_back_as_they_were(
-            of in proptest::collection::vec((address(), address(), address(), any::<Vec<u8>>()), 0..5)
+        fn records_come_back_as_they_were_and_not_from_less(
+            (listen, local, remote) in (address(), address(), address()),
+            (name, below) in any::<(u64, u32)>(),
+            (path, packet) in any::<(Vec<u8>, Vec<u8>)>(),
         ) {
-            let records: Vec<_> = of.into_iter()
-                .map(|(listen, local, remote, packet)| Observer { listen, local, remote, packet })
-                .collect();
-            prop_assert_eq!(decode(&encode(&records).unwrap()), Ok(records));
-        }
-
-        #[test]
-        fn resources_come_back_as_they_were(of in proptest::collection::vec(any::<(Vec<u8>, Vec<u8>)>(), 0..5)) {
-            let records: Vec<_> =
-                of.into_iter().map(|(path, packet)| DynamicResource { path, packet }).collect();
-            prop_assert_eq!(decode(&encode(&records).unwrap()), Ok(records));
-        }
-
-        #[test]
-        fn no_content_behind_a_right_digest_panics(body: Vec<u8>, kind in prop_oneof![Just(b'R'), Just(b'O'), Just(b'N')]) {
-            let bytes = seal([1, kind], &body);
-            let _ = (decode::<Observer>(&bytes), decode::<Counter>(&bytes), decode::<DynamicResource>(&bytes));
+            assert_back(&Counter { path: path.clone(), below });
+            assert_back(&DynamicResource { path, packet: packet.clone() });
+            assert_back(&Observer { name, listen, local, remote, packet });
         }
     }
 }

@@ -126,6 +126,11 @@ impl Engine {
         self.tracking.every.is_some()
     }
 
+    /// Whether there is a change that was not told.
+    pub fn has_tracked(&self) -> bool {
+        !self.tracking.is_empty()
+    }
+
     /// The next change.
     #[must_use]
     pub fn poll_tracked(&mut self) -> Option<Track> {
