@@ -25,7 +25,7 @@ pub const WS: bool = false;
 /// CoAP over secure WebSockets.
 pub const WSS: bool = false;
 /// Unix domain sockets.
-pub const AF_UNIX: bool = false;
+pub const AF_UNIX: bool = true;
 /// IPv4.
 pub const IPV4: bool = true;
 /// IPv6.

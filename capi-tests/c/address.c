@@ -4,7 +4,7 @@
  * mend unix_equals: on the reference no Unix address equals another, not even itself. Ours compares paths.
  * mend unix_too_long: the reference cuts a path that is too long, and so names another file. Ours refuses.
  * mend unix_encoded: the reference counts %2F as three bytes when it looks for room. Ours counts the path.
- * mend zero_in_name: the reference looks up what is in front of a zero byte. Ours refuses the name.
+ * mend zero_in_name: the reference takes what is in front of a zero byte. Ours refuses the name.
  */
 #include <netdb.h>
 
@@ -111,6 +111,9 @@ unix_domain(void) {
   SHOW(coap_address_set_unix_domain(&address, (const uint8_t *)path, 25));
   show_address("25 bytes", &address);
   mend("unix_too_long", "0", "%d", coap_address_set_unix_domain(&address, (const uint8_t *)path, 26));
+  mend("zero_in_name", "0", "%d", coap_address_set_unix_domain(&address, (const uint8_t *)"/a\0b", 4));
+  SHOW(coap_address_set_unix_domain(&address, (const uint8_t *)"\0ab", 3));
+  show("abstract: %d", memcmp(address.addr.cun.sun_path, "\0ab\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 26));
   if (!on_reference()) {
     mend("null", "0", "%d", coap_address_set_unix_domain(NULL, (const uint8_t *)path, 3));
     mend("null", "0", "%d", coap_address_set_unix_domain(&address, NULL, 3));
@@ -148,6 +151,10 @@ comparing(void) {
 
   SHOW(coap_address_equals(&first, &other));
   mend("unix_equals", "1", "%d", coap_address_equals(&first, &same));
+  same.size = 5; /* as the system says it of the address of a peer */
+  mend("unix_equals", "1", "%d", coap_address_equals(&first, &same));
+  same.addr.cun.sun_path[0] = first.addr.cun.sun_path[0] = 0;
+  SHOW(coap_address_equals(&first, &same)); /* abstract names of 26 bytes and of 3 */
   if (!on_reference()) {
     mend("null", "0", "%d", coap_address_equals(NULL, &a));
     mend("null", "0", "%d", coap_address_equals(&a, NULL));

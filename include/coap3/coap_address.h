@@ -109,7 +109,7 @@ void coap_address_set_port(coap_address_t *addr, uint16_t port);
 /**
  * Makes `addr` the Unix domain socket that a URI names as its host: `host`, of `host_len` bytes,
  * with `%2F` for each slash. Returns 1, or 0 if the path is longer than the 25 bytes there is room
- * for.
+ * for, or is that of a file and has a zero byte in it.
  *
  * @pre `addr` is NULL or points to an address; `host` is NULL or has `host_len` bytes.
  */

@@ -7,7 +7,7 @@
 #define COAP_DEFINES_H_
 
 /** Unix sockets. */
-#define COAP_AF_UNIX_SUPPORT 0
+#define COAP_AF_UNIX_SUPPORT 1
 
 /** Responses that are sent later. */
 #define COAP_ASYNC_SUPPORT 1

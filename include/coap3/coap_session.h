@@ -100,7 +100,8 @@ typedef struct coap_fixed_point_t {
 
 /**
  * Opens an endpoint: peers may send to `listen_addr`. Returns NULL if the address cannot be used
- * or the library has no such transport. It lives until it is freed or its context is.
+ * or the library has no such transport. It lives until it is freed or its context is; so does the file
+ * of a Unix domain socket.
  *
  * @pre `context` is NULL or live; `listen_addr` is NULL or valid.
  */
@@ -132,7 +133,8 @@ void coap_endpoint_set_default_mtu(coap_endpoint_t *endpoint, unsigned int mtu);
 const char *coap_endpoint_str(const coap_endpoint_t *endpoint);
 
 /**
- * Opens a session to `server`, from `local_if` or, if that is NULL, from where the system says.
+ * Opens a session to `server`, from `local_if` or, if that is NULL, from where the system says. In the
+ * Unix domain `local_if` is needed: its path becomes a socket, which goes with the session.
  * The application holds a reference to it: `coap_session_release()` ends it.
  *
  * Returns NULL if the library has no such transport, the addresses cannot be used, or there is a

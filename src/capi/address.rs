@@ -7,6 +7,7 @@ use crate::address::Address;
 use crate::net::{self, resolve::resolve, sockaddr};
 use crate::variant;
 use core::ffi::{c_char, c_int};
+use core::mem::offset_of;
 use core::ptr;
 use std::net::SocketAddr;
 
@@ -15,10 +16,26 @@ const MAX_HOST: usize = 255;
 
 /// What C gave, as a value; `None` for an unknown family.
 pub(crate) fn from_c(address: &coap_address_t) -> Option<Address> {
+    // SAFETY: the family is at one place in all of the union.
+    if i32::from(unsafe { address.addr.sa.sa_family }) == libc::AF_UNIX {
+        // SAFETY: the family says what it is.
+        return Some(unix_from_c(address.size, unsafe { &address.addr.cun }));
+    }
     let sa: *const libc::sockaddr = (&raw const address.addr).cast();
     // SAFETY: the union is so long and aligned to four, and every byte of it is initialised. The
     // member `size` is not trusted: programs leave in it what `coap_address_init()` put there.
     unsafe { sockaddr::from_system(sa, size_of::<coap_address_addr_u>()) }
+}
+
+/// The path in an address of `size` bytes. Only that tells where an abstract name ends. Programs that
+/// leave it 0 mean all of it.
+fn unix_from_c(size: libc::socklen_t, cun: &coap_sockaddr_un) -> Address {
+    let room = match (size as usize).checked_sub(offset_of!(coap_sockaddr_un, sun_path)) {
+        Some(room) => room.min(COAP_UNIX_PATH_MAX),
+        None => COAP_UNIX_PATH_MAX,
+    };
+    let path = cun.sun_path.map(|c| c as u8);
+    sockaddr::unix(path.get(..room).unwrap_or(&path))
 }
 
 /// A value as C sees it. A Unix path is cut to the room there is.
@@ -45,8 +62,11 @@ pub(crate) fn to_c(address: &Address) -> coap_address_t {
         }
         Address::Unix(path) => {
             let mut sun_path = [0; COAP_UNIX_PATH_MAX];
-            let room = sun_path.iter_mut().take(COAP_UNIX_PATH_MAX - 1);
-            room.zip(path.iter()).for_each(|(to, from)| *to = *from as c_char);
+            sun_path.iter_mut().zip(path.iter()).for_each(|(to, from)| *to = *from as c_char);
+            // As the system counts: with the zero that ends the name of a file.
+            let used = path.len() + usize::from(!matches!(**path, [] | [0, ..]));
+            let size = offset_of!(coap_sockaddr_un, sun_path) + used.min(COAP_UNIX_PATH_MAX);
+            c.size = size as libc::socklen_t;
             c.addr.cun = coap_sockaddr_un { sun_family: libc::AF_UNIX as libc::sa_family_t, sun_path };
         }
     }
@@ -106,10 +126,10 @@ pub unsafe extern "C" fn coap_address_equals(a: *const coap_address_t, b: *const
         // SAFETY: the caller passes NULL or an address.
         let (a, b) = unsafe { (a.as_ref()?, b.as_ref()?) };
         let same = match (from_c(a)?, from_c(b)?) {
-            (Address::Ip(a), Address::Ip(b)) => a.ip() == b.ip() && a.port() == b.port(),
+            (Address::Ip(x), Address::Ip(y)) => a.size == b.size && x.ip() == y.ip() && x.port() == y.port(),
             (a, b) => a == b,
         };
-        Some((a.size == b.size && same).into())
+        Some(same.into())
     })
 }
 
@@ -147,7 +167,7 @@ pub unsafe extern "C" fn coap_address_set_port(addr: *mut coap_address_t, port: 
 
 /// Makes `addr` the Unix domain socket that a URI names as its host: `host`, of `host_len` bytes,
 /// with `%2F` for each slash. Returns 1, or 0 if the path is longer than the 25 bytes there is room
-/// for.
+/// for, or is that of a file and has a zero byte in it.
 ///
 /// # Safety
 /// `addr` is NULL or points to an address; `host` is NULL or has `host_len` bytes.
@@ -167,13 +187,14 @@ pub unsafe extern "C" fn coap_address_set_unix_domain(
             _ => unsafe { core::slice::from_raw_parts(host, host_len) },
         };
         // SAFETY: not NULL, and as the caller promises. Nothing is read, so it may be uninitialised.
-        unsafe { addr.write(to_c(&unix_domain(host)?)) };
+        unsafe { addr.write(unix_domain(host)?) };
         Some(1)
     })
 }
 
-/// The socket that a URI's host names, if its path has room in [`coap_sockaddr_un`].
-fn unix_domain(host: &[u8]) -> Option<Address> {
+/// The socket that a URI's host names, if its path has room in [`coap_sockaddr_un`] and is one: a
+/// zero in it would cut it off there, and name another file.
+fn unix_domain(host: &[u8]) -> Option<coap_address_t> {
     let mut path = Vec::with_capacity(COAP_UNIX_PATH_MAX);
     let mut rest = host;
     while let Some((first, behind)) = rest.split_first() {
@@ -185,7 +206,11 @@ fn unix_domain(host: &[u8]) -> Option<Address> {
             return None;
         }
     }
-    Some(Address::Unix(path.into()))
+    if !path.starts_with(&[0]) && path.contains(&0) {
+        crate::log!(WARN, "the path of a Unix socket has a zero byte in it");
+        return None;
+    }
+    Some(coap_address_t { size: empty().size, ..to_c(&Address::Unix(path.into())) })
 }
 
 /// Returns 1 if several hosts may receive what is sent to `a`: a multicast group or a broadcast
@@ -305,7 +330,7 @@ pub unsafe extern "C" fn coap_resolve_address_info(
         };
         let wanted = (0..).zip(&SCHEMES).filter(|(n, _)| scheme_hint_bits & 1 << n != 0);
         if let [b'/', ..] | [b'%', b'2', b'F' | b'f', ..] = host {
-            let addr = to_c(&unix_domain(host)?);
+            let addr = unix_domain(host)?;
             let (number, scheme) = wanted.take(1).find(|(_, s)| s.supported)?;
             return list_of([coap_addr_info_t {
                 next: ptr::null_mut(),
@@ -396,8 +421,21 @@ mod tests {
             let address = Address::Ip(text.parse().unwrap());
             assert_eq!(from_c(&to_c(&address)), Some(address));
         }
-        let path = Address::Unix((*b"/run/coap/0123456789012").into());
-        assert_eq!(from_c(&to_c(&path)), Some(path));
+        for path in
+            [&b"/run/coap/0123456789012"[..], &[b'/'; 25], &[b'/'; 26], b"", b"\0", b"\0name", &[0; 26]]
+        {
+            let path = Address::Unix(path.into());
+            assert_eq!(from_c(&to_c(&path)), Some(path));
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_unix_socket_ends_with_the_size_or_a_zero() {
+        let mut c = unix_domain(b"/tmp/x").unwrap();
+        for (size, path) in [(28, &b"/tmp/x"[..]), (1000, b"/tmp/x"), (0, b"/tmp/x"), (4, b"/t"), (2, b"")] {
+            c.size = size;
+            assert_eq!(from_c(&c), Some(Address::Unix(path.into())), "{size}");
+        }
     }
 
     #[test]
@@ -407,8 +445,11 @@ mod tests {
 
     #[test]
     fn the_path_of_a_unix_socket_may_have_25_bytes() {
-        assert_eq!(unix_domain(b"%2Ftmp%2fx%2"), Some(Address::Unix((*b"/tmp/x%2").into())));
+        let path = unix_domain(b"%2Ftmp%2fx%2").as_ref().and_then(from_c);
+        assert_eq!(path, Some(Address::Unix((*b"/tmp/x%2").into())));
         assert!(unix_domain(&[b'a'; 25]).is_some());
         assert!(unix_domain(&[b'a'; 26]).is_none());
+        assert!(unix_domain(b"/a\0b").is_none());
+        assert!(unix_domain(b"\0ab").is_some());
     }
 }

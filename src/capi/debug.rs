@@ -8,7 +8,7 @@ use super::address::from_c;
 use super::ffi::{ffi, ffi_or};
 use super::pdu::coap_pdu_t;
 use super::types::{coap_address_t, coap_log_handler_t, coap_log_t};
-use crate::address::Address;
+use crate::address::{Address, until_zero};
 use crate::driver::loss;
 use crate::log;
 use crate::log::Level;
@@ -181,7 +181,7 @@ pub extern "C" fn coap_show_tls_version(level: coap_log_t) {
 pub unsafe extern "C" fn coap_string_tls_version(buffer: *mut c_char, bufsize: usize) -> *mut c_char {
     ffi(|| {
         // SAFETY: as the caller promises.
-        unsafe { put_text(buffer, bufsize, TLS_VERSION) };
+        unsafe { put_text(buffer, bufsize, TLS_VERSION.as_bytes()) };
         Some(buffer)
     })
 }
@@ -195,7 +195,7 @@ pub unsafe extern "C" fn coap_string_tls_version(buffer: *mut c_char, bufsize: u
 pub unsafe extern "C" fn coap_string_tls_support(buffer: *mut c_char, bufsize: usize) -> *mut c_char {
     ffi(|| {
         // SAFETY: as the caller promises.
-        unsafe { put_text(buffer, bufsize, TLS_SUPPORT) };
+        unsafe { put_text(buffer, bufsize, TLS_SUPPORT.as_bytes()) };
         Some(buffer)
     })
 }
@@ -240,16 +240,17 @@ pub unsafe extern "C" fn coap_print_ip_addr(
     })
 }
 
-/// The address as people write it. The zone of an IPv6 address is not shown.
-fn address_text(address: &coap_address_t, with_port: bool) -> String {
+/// The address as people write it, or the bytes of a path. The zone of an IPv6 address is not shown.
+fn address_text(address: &coap_address_t, with_port: bool) -> Vec<u8> {
     match from_c(address) {
         Some(Address::Ip(SocketAddr::V6(mut ip))) if with_port => {
             ip.set_scope_id(0);
-            ip.to_string()
+            ip.to_string().into()
         }
-        Some(Address::Ip(ip)) if !with_port => ip.ip().to_string(),
-        Some(address) => address.to_string(),
-        None => "(unknown address type)".to_owned(),
+        Some(Address::Ip(ip)) if !with_port => ip.ip().to_string().into(),
+        Some(address @ Address::Ip(_)) => address.to_string().into(),
+        Some(Address::Unix(path)) => until_zero(&path).into(),
+        None => "(unknown address type)".into(),
     }
 }
 
@@ -257,7 +258,7 @@ fn address_text(address: &coap_address_t, with_port: bool) -> String {
 ///
 /// # Safety
 /// `buffer` is NULL or has room for `size` bytes.
-unsafe fn put_text(buffer: *mut c_char, size: usize, text: &str) -> usize {
+unsafe fn put_text(buffer: *mut c_char, size: usize, text: &[u8]) -> usize {
     let Some(room) = size.checked_sub(1) else { return 0 };
     if buffer.is_null() {
         return 0;

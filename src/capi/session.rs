@@ -73,7 +73,8 @@ fn lend_text(text: String) -> Option<*const c_char> {
 }
 
 /// Opens an endpoint: peers may send to `listen_addr`. Returns NULL if the address cannot be used
-/// or the library has no such transport. It lives until it is freed or its context is.
+/// or the library has no such transport. It lives until it is freed or its context is; so does the file
+/// of a Unix domain socket.
 ///
 /// # Safety
 /// `context` is NULL or live; `listen_addr` is NULL or valid.
@@ -149,7 +150,8 @@ pub unsafe extern "C" fn coap_endpoint_str(endpoint: *const coap_endpoint_t) -> 
     ffi(|| lend_text(format!("{} UDP", unsafe { endpoint.as_ref() }?.local)))
 }
 
-/// Opens a session to `server`, from `local_if` or, if that is NULL, from where the system says.
+/// Opens a session to `server`, from `local_if` or, if that is NULL, from where the system says. In the
+/// Unix domain `local_if` is needed: its path becomes a socket, which goes with the session.
 /// The application holds a reference to it: `coap_session_release()` ends it.
 ///
 /// Returns NULL if the library has no such transport, the addresses cannot be used, or there is a

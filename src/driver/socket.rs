@@ -3,9 +3,10 @@
 use crate::address::Address;
 use crate::net::{Poller, SendBatch, Source, UdpSocket};
 use crate::protocol::event::{Transmit, Transmits};
-use crate::protocol::session::{SessionId, SocketId};
+use crate::protocol::session::{Path, SessionId, SocketId};
 use slab::Slab;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
@@ -60,6 +61,7 @@ impl Sockets {
     /// Closes a socket.
     pub(super) fn remove(&mut self, poller: &Poller, id: SocketId) -> Option<Entry> {
         let entry = self.slab.try_remove(id.0 as usize)?;
+        entry.socket.leave_path();
         if let Err(e) = poller.remove(entry.socket.as_raw_fd()) {
             crate::log!(WARN, "cannot stop watching a socket: {e}");
         }
@@ -115,9 +117,7 @@ impl Sockets {
         let queued = if entry.connected {
             entry.batch.push(None, None, transmit.bytes)
         } else {
-            let source =
-                Source { address: path.local.clone(), ifindex: source_interface(path.ifindex, &path.remote) };
-            entry.batch.push(Some(&path.remote), Some(&source), transmit.bytes)
+            entry.batch.push(Some(&path.remote), source_of(path).as_ref(), transmit.bytes)
         };
         match queued {
             Ok(()) if entry.batch.len() == 1 => self.pending.push(key),
@@ -153,11 +153,13 @@ impl Sockets {
     }
 }
 
-/// The interface an answer must leave by: only link-local peers are bound to one; for the others
-/// the routing table decides.
-fn source_interface(ifindex: u32, remote: &Address) -> u32 {
-    match remote {
-        Address::Ip(std::net::SocketAddr::V6(a)) if a.ip().is_unicast_link_local() => ifindex,
+/// Where an answer must leave from; a Unix domain socket has but one address. Only link-local peers are
+/// bound to an interface; for the others the routing table decides.
+fn source_of(path: &Path) -> Option<Source> {
+    let Address::Ip(remote) = &path.remote else { return None };
+    let ifindex = match remote {
+        SocketAddr::V6(a) if a.ip().is_unicast_link_local() => path.ifindex,
         _ => 0,
-    }
+    };
+    Some(Source { address: path.local.clone(), ifindex })
 }

@@ -1,5 +1,5 @@
-//! Sockets, and waiting for them: datagrams in batches, multicast groups, readiness; and WebSockets,
-//! which are bytes of a stream, not sockets.
+//! Sockets, and waiting for them: datagrams in batches, Unix paths, multicast groups, readiness; and
+//! WebSockets, which are bytes of a stream, not sockets.
 //!
 //! What may enter: file descriptors, system calls, and the values of [`crate::address`]. No CoAP:
 //! what the bytes mean is known in [`crate::message`] and above.
@@ -13,6 +13,7 @@ mod select;
 mod send;
 pub(crate) mod sockaddr;
 pub mod udp;
+mod unix;
 pub mod websocket;
 
 pub use pktinfo::Source;

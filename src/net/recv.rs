@@ -34,8 +34,6 @@ pub struct Received<'a> {
     pub ifindex: u32,
     /// The bytes.
     pub data: &'a [u8],
-    /// Whether bytes are missing. UDP datagrams always fit.
-    pub truncated: bool,
 }
 
 struct Slots {
@@ -155,7 +153,8 @@ impl RecvBatch {
         (0..self.filled).filter_map(|i| self.get(i))
     }
 
-    /// The datagram at a position; `None` past the end, or if its sender has no address that we know.
+    /// The datagram at a position; `None` past the end, if its sender has no address, so that nothing
+    /// can be answered, or if it is larger than those of UDP can be.
     pub fn get(&self, index: usize) -> Option<Received<'_>> {
         if index >= self.filled {
             return None;
@@ -165,6 +164,9 @@ impl RecvBatch {
         let message = slots.headers.get(index)?;
         let header = &message.msg_hdr;
         let name: *const libc::sockaddr_storage = slots.names.get(index)?;
+        if header.msg_flags & libc::MSG_TRUNC != 0 {
+            return None;
+        }
         // SAFETY: the system wrote so many bytes of the name, which is aligned.
         let remote = unsafe { from_system(name.cast(), header.msg_namelen as usize) }?;
         let len = (message.msg_len as usize).min(DATAGRAM);
@@ -186,8 +188,7 @@ impl RecvBatch {
             }
             None => (self.bound.clone(), self.bound.clone(), 0),
         };
-        let truncated = header.msg_flags & libc::MSG_TRUNC != 0;
-        Some(Received { remote, local, reply_from, ifindex, data, truncated })
+        Some(Received { remote, local, reply_from, ifindex, data })
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Address`] to the system's socket addresses and back.
 
-use crate::address::Address;
+use crate::address::{Address, until_zero};
 use core::mem::{offset_of, size_of};
 use socket2::SockAddr;
 use std::ffi::OsStr;
@@ -46,11 +46,19 @@ pub(crate) unsafe fn from_system(sa: *const libc::sockaddr, len: usize) -> Optio
             // SAFETY: the path is what follows the family, within `len`.
             let path =
                 unsafe { core::slice::from_raw_parts(sa.cast::<u8>().add(at), len.saturating_sub(at)) };
-            let end = path.iter().position(|&b| b == 0).unwrap_or(path.len());
-            Some(Address::Unix(path.get(..end)?.into()))
+            Some(unix(path))
         }
         _ => None,
     }
+}
+
+/// The path that a socket address has in it: up to its zero if it names a file, or all of it if it is
+/// abstract.
+pub(crate) fn unix(path: &[u8]) -> Address {
+    Address::Unix(match path {
+        [0, ..] => path.into(),
+        _ => until_zero(path).into(),
+    })
 }
 
 /// The system's four bytes as an address.
@@ -78,7 +86,9 @@ mod tests {
         for text in ["127.0.0.1:5683", "[::1]:0", "[fe80::1%3]:65535", "[::ffff:10.0.0.1]:1"] {
             round_trip(Address::Ip(text.parse().unwrap()));
         }
-        round_trip(Address::Unix((*b"/tmp/coap.sock").into()));
+        for path in [&b"/tmp/coap.sock"[..], b"", b"\0", b"\0name", b"\0name\0\0", &[b'x'; 107], &[0; 108]] {
+            round_trip(Address::Unix(path.into()));
+        }
     }
 
     #[test]
@@ -92,6 +102,8 @@ mod tests {
 
     #[test]
     fn a_unix_path_longer_than_the_system_allows_is_an_error() {
-        assert!(to_system(&Address::Unix(vec![b'x'; 200].into())).is_err());
+        for path in [vec![b'x'; 108], vec![b'x'; 200], vec![0; 109]] {
+            assert!(to_system(&Address::Unix(path.into())).is_err());
+        }
     }
 }

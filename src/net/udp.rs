@@ -1,10 +1,11 @@
-//! UDP sockets: one for an endpoint, one for each client session.
+//! Datagram sockets, of UDP and of the Unix domain: one for an endpoint, one for each client session.
 
 use super::send::send_one;
 use super::{Outcome, RecvBatch, SendBatch, Source};
 use crate::address::Address;
 use crate::net::interface;
 use crate::net::sockaddr::{from_system, to_system};
+use crate::net::unix::{self, SocketFile};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,12 +14,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 /// What a server asks of the system for bursts; it grants up to its own limit.
 const SERVER_BUFFER: usize = 4 << 20;
 
-/// A non-blocking UDP socket.
+/// A non-blocking socket for datagrams.
 #[derive(Debug)]
 pub struct UdpSocket {
     socket: Socket,
     /// What it is bound to, read once.
     local: Address,
+    /// The file that is, in the Unix domain.
+    file: Option<SocketFile>,
 }
 
 impl UdpSocket {
@@ -26,22 +29,26 @@ impl UdpSocket {
     /// IPv4-mapped addresses.
     pub fn bind(local: &Address) -> io::Result<UdpSocket> {
         let socket = new_socket(local)?;
-        socket.set_reuse_address(true)?;
-        ask_for_destination(&socket, local)?;
         // More than the system allows is cut to what it allows; less than asked is no reason to fail.
         let _ = socket.set_recv_buffer_size(SERVER_BUFFER);
         let _ = socket.set_send_buffer_size(SERVER_BUFFER);
+        if let Address::Unix(path) = local {
+            let file = unix::bind(&socket, path)?;
+            return UdpSocket::bound(socket, file);
+        }
+        socket.set_reuse_address(true)?;
+        ask_for_destination(&socket, local)?;
         socket.bind(&to_system(local)?)?;
-        UdpSocket::bound(socket)
+        UdpSocket::bound(socket, None)
     }
 
     /// A client's socket towards one peer. Being connected, it hears from the system when the peer's
-    /// host says that nobody listens.
+    /// host says that nobody listens. In the Unix domain it needs a `local` address, for the answers.
     pub fn connect(local: Option<&Address>, remote: &Address) -> io::Result<UdpSocket> {
         let socket = new_socket(remote)?;
-        bind_to(&socket, local, remote)?;
+        let file = bind_to(&socket, local, remote)?;
         socket.connect(&to_system(remote)?)?;
-        UdpSocket::bound(socket)
+        UdpSocket::bound(socket, file)
     }
 
     /// A client's socket towards a multicast group or broadcast address, where answers come from
@@ -56,13 +63,21 @@ impl UdpSocket {
             Address::Ip(SocketAddr::V4(_)) => Address::Ip((Ipv4Addr::UNSPECIFIED, 0).into()),
             _ => Address::Ip((Ipv6Addr::UNSPECIFIED, 0).into()),
         };
-        bind_to(&socket, Some(local.unwrap_or(&any)), remote)?;
-        UdpSocket::bound(socket)
+        let file = bind_to(&socket, Some(local.unwrap_or(&any)), remote)?;
+        UdpSocket::bound(socket, file)
     }
 
-    fn bound(socket: Socket) -> io::Result<UdpSocket> {
+    fn bound(socket: Socket, file: Option<SocketFile>) -> io::Result<UdpSocket> {
         let local = address_of(&socket.local_addr()?)?;
-        Ok(UdpSocket { socket, local })
+        Ok(UdpSocket { socket, local, file })
+    }
+
+    /// Gives up the path of a Unix domain socket before the socket itself is closed, which others may
+    /// still hold.
+    pub fn leave_path(&self) {
+        if let Some(file) = &self.file {
+            file.remove();
+        }
     }
 
     /// The address it is bound to.
@@ -132,7 +147,7 @@ fn by_index(index: u32) -> socket2::InterfaceIndexOrAddress {
 }
 
 fn new_socket(address: &Address) -> io::Result<Socket> {
-    let Address::Ip(ip) = address else { return Err(io::ErrorKind::Unsupported.into()) };
+    let Address::Ip(ip) = address else { return unix::new_socket(Type::DGRAM) };
     let socket = Socket::new(Domain::for_address(*ip), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     if ip.is_ipv6() {
         socket.set_only_v6(false)?;
@@ -140,19 +155,21 @@ fn new_socket(address: &Address) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn bind_to(socket: &Socket, local: Option<&Address>, remote: &Address) -> io::Result<()> {
-    let Some(local) = local else { return Ok(()) };
+fn bind_to(socket: &Socket, local: Option<&Address>, remote: &Address) -> io::Result<Option<SocketFile>> {
+    let refuse = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     match (local, remote) {
-        (Address::Ip(l), Address::Ip(r)) if l.is_ipv4() == r.is_ipv4() => {}
-        _ => {
-            let why = "the local and the remote address are of different families";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        (None, Address::Ip(_)) => return Ok(None),
+        (None, Address::Unix(_)) => return refuse("a Unix domain socket needs a local path"),
+        (Some(Address::Unix(path)), Address::Unix(_)) => return unix::bind(socket, path),
+        (Some(Address::Ip(l)), Address::Ip(r)) if l.is_ipv4() == r.is_ipv4() => {
+            if l.port() != 0 {
+                socket.set_reuse_address(true)?;
+            }
+            socket.bind(&SockAddr::from(*l))?;
         }
+        _ => return refuse("the local and the remote address are of different families"),
     }
-    if local.port() != 0 {
-        socket.set_reuse_address(true)?;
-    }
-    socket.bind(&to_system(local)?)
+    Ok(None)
 }
 
 /// Has the system tell with each datagram what address it was sent to.
@@ -217,7 +234,6 @@ mod tests {
         assert_eq!(recv(&server, &mut batch).unwrap(), 1);
         let request = batch.get(0).unwrap();
         assert_eq!(request.data, b"request");
-        assert!(!request.truncated);
         let source = Source { address: request.reply_from.clone(), ifindex: request.ifindex };
         server.send(Some(&request.remote), Some(&source), b"answer").unwrap();
         let (seen_local, seen_remote) = (request.local.clone(), request.remote.clone());
@@ -284,9 +300,9 @@ mod tests {
         let (mut batch, mut seen) = (RecvBatch::new(), Vec::new());
         while seen.len() < 3 {
             recv(&server, &mut batch).unwrap();
-            seen.extend(batch.iter().map(|d| (d.data.to_vec(), d.truncated)));
+            seen.extend(batch.iter().map(|d| d.data.to_vec()));
         }
-        assert!(seen == [(big.clone(), false), (Vec::new(), false), (big[1..].to_vec(), false)]);
+        assert!(seen == [big.clone(), Vec::new(), big[1..].to_vec()]);
     }
 
     #[test]
