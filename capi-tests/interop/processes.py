@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 import wire
 
@@ -124,6 +125,40 @@ def _is_bound(host, port):
     wanted = f"{text}:{port:04X}"
     with open(table) as lines:
         return any(line.split()[1] == wanted for line in lines if ":" in line)
+
+
+class Background:
+    """A program that runs while others do; its output goes to files in a directory of the caller's."""
+
+    def __init__(self, argv, env, directory):
+        self._stdout, self._stderr = directory / "stdout", directory / "stderr"
+        with open(self._stdout, "wb") as out, open(self._stderr, "wb") as err:
+            self._process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+
+    def has_printed(self, size, within):
+        """Whether it has printed that many bytes, at last."""
+        pause, end = threading.Event(), time.monotonic() + within
+        while self._stdout.stat().st_size < size:
+            if self._process.poll() is not None or time.monotonic() > end:
+                return False
+            pause.wait(0.01)
+        return True
+
+    def wait(self, within):
+        """(exit code, stdout, stderr), with exit code None when it does not end."""
+        try:
+            code = self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            code = None
+        return code, *(f.read_text(errors="backslashreplace") for f in (self._stdout, self._stderr))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
 
 
 def run(argv, env, stdin=None, within=30.0, cwd=None):

@@ -47,3 +47,21 @@ def built(report, suite, side, without, names):
 def server_and_client(report, suite, side, without):
     """Those two."""
     return built(report, suite, side, without, ("server", "client"))
+
+
+def stand_ins(program, side):
+    """An object for what a program needs at its start and the library does not have yet: each function of it ends the
+    program when it is called. None where nothing is missing."""
+    def functions(path, kind):
+        listed = subprocess.run(["nm", "-D", kind, str(path)], capture_output=True, text=True, check=True).stdout
+        return {line.split()[-1].partition("@")[0] for line in listed.splitlines() if " coap_" in line}
+
+    missing = sorted(functions(program, "--undefined-only") - functions(side.libdir / sides.SONAME, "--defined-only"))
+    if not missing:
+        return None
+    OUT.mkdir(parents=True, exist_ok=True)
+    source, symbols, made = (OUT / f"missing-in-{pathlib.Path(program).name}.{end}" for end in ("c", "map", "so"))
+    source.write_text("#include <stdlib.h>\n" + "".join(f"void {name}(void);\nvoid {name}(void) {{ abort(); }}\n" for name in missing))
+    symbols.write_text("VER_3 { global: coap_*; };\n")
+    subprocess.run(["cc", "-shared", "-fPIC", f"-Wl,--version-script={symbols}", str(source), "-o", str(made)], check=True)
+    return made

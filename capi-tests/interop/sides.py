@@ -24,23 +24,22 @@ class Side:
         self.libdir = pathlib.Path(libdir).resolve()
         if not (self.libdir / SONAME).exists():
             raise FileNotFoundError(f"no {SONAME} in {self.libdir}")
-        # A build made for a newer Debian brings its own C library and dynamic linker along.
-        tree = self.libdir.parents[2]
-        found = sorted(glob.glob(str(tree / "runtime/usr/lib/*/ld-linux*.so.*")))
-        self.loader = pathlib.Path(found[0]) if found else None
+        self.loader = loader_of(self.libdir.parents[2])
 
     @property
     def is_reference(self):
         """Whether this is the reference at our own API level: what it is known to do otherwise is then left out."""
         return self.loader is not None
 
-    def command(self, program, *args):
-        """The argument list that runs `program` on this library."""
+    def command(self, program, *args, loader=None, preload=None):
+        """The argument list that runs `program` on this library; with this dynamic linker, if it needs a newer one, which
+        loads another object first."""
         program = shutil.which(str(program)) or str(program)
-        if self.loader is None:
+        loader = self.loader or loader
+        if loader is None:
             return [program, *args]
-        path = f"{self.libdir}:{self.loader.parent}"
-        return [str(self.loader), "--library-path", path, program, *args]
+        path = f"{self.libdir}:{loader.parent}"
+        return [str(loader), "--library-path", path, *(["--preload", str(preload)] if preload else []), program, *args]
 
     def environment(self):
         """This process's environment, pointed at this library, with English messages and UTC log times."""
@@ -50,6 +49,12 @@ class Side:
         else:
             env.pop("LD_LIBRARY_PATH", None)
         return env
+
+
+def loader_of(tree):
+    """What was made for a newer Debian brings its own C library and dynamic linker along: the latter, or None."""
+    found = sorted(glob.glob(str(tree / "runtime/usr/lib/*/ld-linux*.so.*")))
+    return pathlib.Path(found[0]) if found else None
 
 
 def reference_tree(version, fetch=True):
