@@ -17,7 +17,7 @@ pub const PKCS11: bool = false;
 /// Raw public keys.
 pub const RPK: bool = false;
 /// CoAP over TCP (RFC 8323).
-pub const TCP: bool = false;
+pub const TCP: bool = true;
 /// CoAP over TLS.
 pub const TLS: bool = false;
 /// CoAP over WebSockets.

@@ -19,7 +19,7 @@
 #define COAP_CONSTRAINED_STACK 0
 
 /** 1 where there is no TCP. */
-#define COAP_DISABLE_TCP 1
+#define COAP_DISABLE_TCP 0
 
 /** One epoll descriptor for a whole context. */
 #define COAP_EPOLL_SUPPORT 1

@@ -185,6 +185,12 @@ impl Application for Program {
             Notice::PartialBody => COAP_EVENT_PARTIAL_BLOCK,
             Notice::BodyNotSent => COAP_EVENT_XMIT_BLOCK_FAIL,
             Notice::KeepAliveFailed => COAP_EVENT_KEEPALIVE_FAILURE,
+            Notice::Connected => COAP_EVENT_TCP_CONNECTED,
+            Notice::NotConnected => COAP_EVENT_TCP_FAILED,
+            Notice::Disconnected => COAP_EVENT_TCP_CLOSED,
+            Notice::Ready => COAP_EVENT_SESSION_CONNECTED,
+            Notice::Unready => COAP_EVENT_SESSION_CLOSED,
+            Notice::NotReady => COAP_EVENT_SESSION_FAILED,
         };
         raise(self, as_c(session), event);
     }

@@ -7,6 +7,7 @@ use super::handle::share;
 use super::types::*;
 use crate::driver::Context;
 use crate::log;
+use crate::protocol::session::Transport;
 use core::ffi::{c_int, c_void};
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub unsafe extern "C" fn coap_new_context(listen_addr: *const coap_address_t) ->
         // SAFETY: NULL or valid, as the caller promises.
         if let Some(address) = unsafe { listen_addr.as_ref() } {
             let address = from_c(address)?;
-            let opened = context.open_endpoint(&address);
+            let opened = context.open_endpoint(&address, Transport::Udp);
             opened.inspect_err(|e| log!(WARN, "coap_new_context: {address}: {e}")).ok()?;
         }
         Some(Arc::into_raw(context).cast_mut())

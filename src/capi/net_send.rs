@@ -37,6 +37,7 @@ pub unsafe extern "C" fn coap_send(session: *mut coap_session_t, pdu: *mut coap_
         let pdu = unsafe { coap_pdu_t::from_raw(pdu) }?;
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { session.as_ref() }?;
+        session.await_ready();
         send_with(session, pdu.inner, pdu.upload)
     })
 }

@@ -172,7 +172,12 @@ pub unsafe extern "C" fn coap_context_get_max_handshake_sessions(context: *const
 pub unsafe extern "C" fn coap_context_set_csm_timeout(context: *mut coap_context_t, csm_timeout: c_uint) {
     let ms = csm_timeout.saturating_mul(1000).clamp(*CSM_TIMEOUT_MS.start(), *CSM_TIMEOUT_MS.end());
     // SAFETY: as the caller promises.
-    unsafe { change_settings(context, |s, _| (s.csm_timeout, s.csm_timeout_ms) = (csm_timeout, ms)) }
+    unsafe {
+        change_settings(context, |s, state| {
+            (s.csm_timeout, s.csm_timeout_ms) = (csm_timeout, ms);
+            state.engine.config.csm_timeout = Duration::from_millis(ms.into());
+        });
+    }
 }
 
 /// What `coap_context_set_csm_timeout()` set, in seconds; 30 before.
@@ -198,7 +203,12 @@ pub unsafe extern "C" fn coap_context_set_csm_timeout_ms(
 ) {
     let ms = csm_timeout_ms.clamp(*CSM_TIMEOUT_MS.start(), *CSM_TIMEOUT_MS.end());
     // SAFETY: as the caller promises.
-    unsafe { change_settings(context, |s, _| s.csm_timeout_ms = ms) }
+    unsafe {
+        change_settings(context, |s, state| {
+            s.csm_timeout_ms = ms;
+            state.engine.config.csm_timeout = Duration::from_millis(ms.into());
+        });
+    }
 }
 
 /// For how many milliseconds a session over a stream waits for the peer's CSM; 1000 at first.
@@ -226,7 +236,12 @@ pub unsafe extern "C" fn coap_context_set_csm_max_message_size(
         return;
     }
     // SAFETY: as the caller promises.
-    unsafe { change_settings(context, |s, _| s.csm_max_message_size = csm_max_message_size) }
+    unsafe {
+        change_settings(context, |s, state| {
+            s.csm_max_message_size = csm_max_message_size;
+            state.engine.config.csm_max_message_size = csm_max_message_size;
+        });
+    }
 }
 
 /// What `coap_context_set_csm_max_message_size()` set, in bytes.

@@ -8,7 +8,7 @@ use super::session_security::ClientPsk;
 use super::types::*;
 use crate::address::Address;
 use crate::log;
-use crate::message::{Code, Number, Pdu, Token, Type};
+use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{Role, Session, State, Transport};
 use core::cell::RefCell;
@@ -87,28 +87,26 @@ pub unsafe extern "C" fn coap_new_endpoint(
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
         let (context, address) = unsafe { (share(context)?, listen_addr.as_ref()?) };
-        if !is_supported("coap_new_endpoint", proto) {
-            return None;
-        }
+        let transport = transport_of("coap_new_endpoint", proto)?;
         let address = from_c(address)?;
-        let opened = context.open_endpoint(&address);
+        let opened = context.open_endpoint(&address, transport);
         let endpoint = opened.inspect_err(|e| log!(WARN, "coap_new_endpoint: bind: {address}: {e}")).ok()?;
         Some(as_c(&endpoint))
     })
 }
 
-fn is_supported(caller: &str, proto: coap_proto_t) -> bool {
+fn transport_of(caller: &str, proto: coap_proto_t) -> Option<Transport> {
     let name = match proto {
-        COAP_PROTO_UDP => return true,
+        COAP_PROTO_UDP => return Some(Transport::Udp),
+        COAP_PROTO_TCP => return Some(Transport::Tcp),
         COAP_PROTO_DTLS => "DTLS",
-        COAP_PROTO_TCP => "TCP",
         COAP_PROTO_TLS => "TLS",
         COAP_PROTO_WS => "WS",
         COAP_PROTO_WSS => "WSS",
         _ => "this protocol",
     };
     log!(CRIT, "{caller}: {name} not supported");
-    false
+    None
 }
 
 /// Closes an endpoint and ends the sessions that peers opened to it.
@@ -147,7 +145,11 @@ pub unsafe extern "C" fn coap_endpoint_set_default_mtu(endpoint: *mut coap_endpo
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_endpoint_str(endpoint: *const coap_endpoint_t) -> *const c_char {
     // SAFETY: NULL or live, as the caller promises.
-    ffi(|| lend_text(format!("{} UDP", unsafe { endpoint.as_ref() }?.local)))
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let endpoint = unsafe { endpoint.as_ref() }?;
+        lend_text(format!("{} {}", endpoint.local, endpoint.transport))
+    })
 }
 
 /// Opens a session to `server`, from `local_if` or, if that is NULL, from where the system says. In the
@@ -169,16 +171,14 @@ pub unsafe extern "C" fn coap_new_client_session(
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
         let (context, server, local) = unsafe { (share(ctx)?, server.as_ref()?, local_if.as_ref()) };
-        if !is_supported("coap_new_client_session*", proto) {
-            return None;
-        }
+        let transport = transport_of("coap_new_client_session*", proto)?;
         let remote = from_c(server)?;
         let remote = with_default_port(remote);
         let local = match local {
             Some(local) => Some(from_c(local)?),
             None => None,
         };
-        let opened = context.open_session(local.as_ref(), &remote);
+        let opened = context.open_session(local.as_ref(), &remote, transport);
         let session = opened.inspect_err(|e| log!(WARN, "coap_new_client_session: {remote}: {e}")).ok()?;
         Some(as_c(&session))
     })
@@ -338,6 +338,7 @@ unsafe fn read<T>(session: *const coap_session_t, missing: T, get: impl FnOnce(&
 pub unsafe extern "C" fn coap_session_get_proto(session: *const coap_session_t) -> coap_proto_t {
     let proto = |s: &Session| match s.transport {
         Transport::Udp => COAP_PROTO_UDP,
+        Transport::Tcp => COAP_PROTO_TCP,
     };
     // SAFETY: as the caller promises.
     unsafe { read(session, COAP_PROTO_NONE, proto) }
@@ -363,11 +364,14 @@ pub unsafe extern "C" fn coap_session_get_type(session: *const coap_session_t) -
 /// `session` is NULL or live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_session_get_state(session: *const coap_session_t) -> coap_session_state_t {
-    let state = |s: &Session| match (s.state, s.transport) {
+    let state = |s: &Session| match (s.state, &s.stream) {
+        // A server's session has no connection before the application has heard of it.
+        (State::Connecting, _) if s.role == Role::Server => COAP_SESSION_STATE_NONE,
+        (State::Connecting, _) => COAP_SESSION_STATE_CONNECTING,
+        (State::Csm, _) => COAP_SESSION_STATE_CSM,
+        (State::Closed | State::Ended, Some(stream)) if stream.is_lost => COAP_SESSION_STATE_NONE,
         // A transport without connections has none to lose.
-        (State::Established, _) | (State::Closed | State::Ended, Transport::Udp) => {
-            COAP_SESSION_STATE_ESTABLISHED
-        }
+        (State::Established | State::Closed | State::Ended, _) => COAP_SESSION_STATE_ESTABLISHED,
     };
     // SAFETY: as the caller promises.
     unsafe { read(session, COAP_SESSION_STATE_NONE, state) }
@@ -431,8 +435,12 @@ pub unsafe extern "C" fn coap_session_set_mtu(session: *mut coap_session_t, mtu:
 /// `session` is NULL or live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_session_max_pdu_size(session: *const coap_session_t) -> usize {
-    // SAFETY: as the caller promises.
-    unsafe { read(session, 0, Session::max_pdu_size) }
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises.
+        let session = unsafe { session.as_ref() }?;
+        session.await_ready();
+        session.read(Session::max_pdu_size)
+    })
 }
 
 /// Makes a session that a peer opened one of this side: it sends requests, and ends when the
@@ -510,9 +518,17 @@ pub unsafe extern "C" fn coap_session_send_ping(session: *mut coap_session_t) ->
     ffi_or(COAP_INVALID_MID, || {
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { session.as_ref() }?;
-        let mid = session.change(Session::new_mid)?;
-        super::net_send::send(session, Pdu::new(Type::Confirmable, Code::EMPTY, mid, 0))
+        let ping = session.change(|s| match s.transport.is_reliable() {
+            true => Pdu::new(Type::Confirmable, Code::PING, Mid(0), 0),
+            false => Pdu::new(Type::Confirmable, Code::EMPTY, s.new_mid(), 0),
+        })?;
+        super::net_send::send(session, ping)
     })
+}
+
+/// The message ID of a new message; over a stream there are none.
+fn new_mid(session: &mut Session) -> Mid {
+    if session.transport.is_reliable() { Mid(0) } else { session.new_mid() }
 }
 
 /// A new message for a session, with a new message ID and as large as the session allows. Returns
@@ -531,7 +547,8 @@ pub unsafe extern "C" fn coap_new_pdu(
         let session = unsafe { session.as_ref() }?;
         let kind = super::pdu::checked_type(r#type)?;
         let code = Code(u8::try_from(code).ok()?);
-        let (mid, size) = session.change(|s| (s.new_mid(), s.max_pdu_size()))?;
+        session.await_ready();
+        let (mid, size) = session.change(|s| (new_mid(s), s.max_pdu_size()))?;
         Some(coap_pdu_t::new(Pdu::new(kind, code, mid, size)).into_raw())
     })
 }
@@ -555,7 +572,7 @@ pub unsafe extern "C" fn coap_pdu_duplicate(
         let (old, session, filter) = unsafe { (old_pdu.as_ref()?, session.as_ref()?, drop_options.as_ref()) };
         // SAFETY: as the caller promises.
         let token = unsafe { bytes(token, token_length) }?;
-        let (mid, size) = session.change(|s| (s.new_mid(), s.max_pdu_size()))?;
+        let (mid, size) = session.change(|s| (new_mid(s), s.max_pdu_size()))?;
         let drop = |number: Number| filter.is_some_and(|f| f.contains(number.0));
         Some(old.duplicate(mid, token, size, drop)?.into_raw())
     })

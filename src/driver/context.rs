@@ -6,12 +6,12 @@ use super::socket::{Entry, Use};
 use super::{Application, EndpointHandle, SessionHandle, Sockets};
 use crate::address::Address;
 use crate::message::{Mid, Pdu, Type};
-use crate::net::{Poller, UdpSocket};
+use crate::net::{Poller, StreamListener, UdpSocket};
 use crate::protocol::block::Upload;
 use crate::protocol::cache::Cache;
 use crate::protocol::engine::{Handle, SendError};
 use crate::protocol::event::NackReason;
-use crate::protocol::session::{Path, SessionId, SocketId};
+use crate::protocol::session::{self, Path, Role, SessionId, SocketId, Transport};
 use crate::protocol::{Engine, Instant};
 use core::sync::atomic::AtomicBool;
 use hashbrown::HashMap;
@@ -73,9 +73,7 @@ pub struct State {
 
 impl State {
     pub(super) fn set_endpoint_mtu(&mut self, socket: SocketId, mtu: u32) {
-        if let Some(entry) = self.sockets.get_mut(socket) {
-            entry.purpose = Use::Endpoint { mtu };
-        }
+        self.sockets.set_use(socket, Use::Endpoint { mtu });
     }
 
     /// The timer in the descriptor has run out by now if it was set to that.
@@ -163,6 +161,14 @@ impl Context {
         }
     }
 
+    /// Sends what is queued, and what can be sent since.
+    pub(super) fn send_queued(&self, state: &mut State) {
+        while !state.engine.transmits().is_empty() {
+            state.sockets.send(&self.poller, state.engine.transmits());
+            state.apply_changes();
+        }
+    }
+
     /// When something is due; in the past if events wait to be delivered.
     pub(super) fn next_deadline(&self, state: &State) -> Option<Instant> {
         if state.engine.has_events() {
@@ -182,14 +188,28 @@ impl Context {
     }
 
     /// Opens an endpoint for peers to come to.
-    pub fn open_endpoint(self: &Arc<Self>, local: &Address) -> io::Result<Arc<EndpointHandle>> {
-        let socket = UdpSocket::bind(local)?;
-        let local = socket.local_addr().clone();
+    pub fn open_endpoint(
+        self: &Arc<Self>,
+        local: &Address,
+        transport: Transport,
+    ) -> io::Result<Arc<EndpointHandle>> {
         self.with(|state| {
-            let mtu = state.engine.config.mtu;
-            let id = state.sockets.add(&self.poller, socket, Use::Endpoint { mtu }, false)?;
-            crate::log!(DEBUG, "created UDP  endpoint {local}");
-            let handle = Arc::new(EndpointHandle { context: Arc::clone(self), socket: id, local });
+            let (id, local) = match transport.is_reliable() {
+                false => {
+                    let socket = UdpSocket::bind(local)?;
+                    let local = socket.local_addr().clone();
+                    let purpose = Use::Endpoint { mtu: state.engine.config.mtu };
+                    (state.sockets.add_datagrams(&self.poller, socket, purpose, false)?, local)
+                }
+                true => {
+                    let socket = StreamListener::bind(local)?;
+                    let local = socket.local_addr().clone();
+                    (state.sockets.add_listener(&self.poller, socket, transport)?, local)
+                }
+            };
+            crate::log!(DEBUG, "created {transport:4} endpoint {local}");
+            let context = Arc::clone(self);
+            let handle = Arc::new(EndpointHandle { context, socket: id, local, transport });
             state.endpoints.insert(id, Arc::clone(&handle));
             Ok(handle)
         })
@@ -199,8 +219,9 @@ impl Context {
     pub fn close_endpoint(self: &Arc<Self>, endpoint: &EndpointHandle) {
         self.with(|state| {
             let sessions = state.engine.sessions().iter();
-            let ended: Vec<_> =
+            let mut ended: Vec<_> =
                 sessions.filter(|(_, s)| s.path.socket == endpoint.socket).map(|(id, _)| id).collect();
+            ended.extend(state.sockets.accepted_by(endpoint.socket));
             for id in ended {
                 state.engine.end(id);
             }
@@ -216,7 +237,11 @@ impl Context {
         self: &Arc<Self>,
         local: Option<&Address>,
         remote: &Address,
+        transport: Transport,
     ) -> io::Result<Arc<SessionHandle>> {
+        if transport.is_reliable() {
+            return self.open_stream(local, remote, transport);
+        }
         // Towards a group the answers come from elsewhere, so the socket must not be connected.
         let connected = !crate::net::is_group(remote);
         let socket = match connected {
@@ -233,20 +258,18 @@ impl Context {
                 return Err(io::ErrorKind::AddrInUse.into());
             }
             let vacant = Use::Endpoint { mtu: state.engine.config.mtu };
-            let socket = state.sockets.add(&self.poller, socket, vacant, connected)?;
+            let socket = state.sockets.add_datagrams(&self.poller, socket, vacant, connected)?;
             let path = Path { socket, local, remote, ifindex: 0 };
             let opened = state.engine.open(crate::clock::now(), path);
             let id = opened.map_err(|e| {
                 state.sockets.remove(&self.poller, socket);
                 io::Error::new(io::ErrorKind::AddrInUse, e)
             })?;
-            if let Some(entry) = state.sockets.get_mut(socket) {
-                entry.purpose = Use::Client(id);
-            }
+            state.sockets.set_use(socket, Use::Client(id));
             if let Some(session) = state.engine.session_mut(id) {
                 session.sends_to_group = !connected;
             }
-            let handle = SessionHandle::new(Arc::clone(self), id);
+            let handle = SessionHandle::new(Arc::clone(self), id, transport);
             if let Some(session) = state.engine.sessions().get(id) {
                 crate::log!(
                     DEBUG,
@@ -271,7 +294,7 @@ impl Context {
             let session = state.engine.release(crate::clock::now(), handle.id)?;
             crate::log!(DEBUG, "***{session}: session {handle:p}: closed");
             // What it sent last still goes out.
-            state.sockets.send(&self.poller, state.engine.transmits());
+            self.send_queued(state);
             Some(self.forget(state, handle.id, session.path.socket))
         });
         if ended.is_some() {
@@ -287,7 +310,7 @@ impl Context {
         session: SessionId,
         socket: SocketId,
     ) -> (Option<Arc<SessionHandle>>, Option<Entry>) {
-        let own = state.sockets.get(socket).is_some_and(|s| s.purpose == Use::Client(session));
+        let own = state.sockets.belongs_to(socket, session);
         let socket = if own { state.sockets.remove(&self.poller, socket) } else { None };
         (state.sessions.remove(session), socket)
     }
@@ -330,8 +353,8 @@ impl Context {
         let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "no endpoint of its address family"));
         self.with(|state| {
             for endpoint in state.endpoints.values().filter(|e| may_join(&e.local)) {
-                if let Some(entry) = state.sockets.get(endpoint.socket) {
-                    let joined = entry.socket.join_multicast(group, interface);
+                if let Some(datagrams) = state.sockets.datagrams(endpoint.socket) {
+                    let joined = datagrams.socket.join_multicast(group, interface);
                     if result.is_err() {
                         result = joined;
                     }
@@ -349,9 +372,32 @@ impl Context {
             if !session.sends_to_group {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "no multicast session"));
             }
-            let entry = state.sockets.get(session.path.socket).ok_or(io::ErrorKind::NotConnected)?;
-            entry.socket.set_multicast_hops(hops)
+            let datagrams =
+                state.sockets.datagrams(session.path.socket).ok_or(io::ErrorKind::NotConnected)?;
+            datagrams.socket.set_multicast_hops(hops)
         })
+    }
+
+    /// Waits until the connection of a session of this side is of use, or is not going to be: runs the
+    /// loop meanwhile, for as long as a CSM may take.
+    pub(super) fn await_ready(self: &Arc<Self>, session: SessionId) {
+        let begin = crate::clock::now();
+        loop {
+            let coming = self.with(|state| {
+                let session = state.engine.sessions().get(session)?;
+                let is_mine = session.is_coming() && session.role == Role::Client;
+                is_mine.then_some((session.state, state.engine.config.csm_timeout))
+            });
+            let left = match coming {
+                // The state machines see to it that this ends.
+                Some((session::State::Csm, limit)) => limit,
+                Some((_, limit)) => limit.saturating_sub(crate::clock::now() - begin),
+                None => return,
+            };
+            if left.is_zero() || self.process(super::Wait::AtMost(left)).is_err() {
+                return;
+            }
+        }
     }
 
     /// Sends a message over a session: a request with the body that it begins, if there is more
@@ -369,8 +415,12 @@ impl Context {
 
     /// Gives a session up: what waits in it is not delivered, which the application hears at once.
     /// But that nobody listens is no reason to give up, here as in what the network says.
-    pub fn disconnect(&self, session: &Arc<SessionHandle>, reason: NackReason) {
+    pub fn disconnect(self: &Arc<Self>, session: &Arc<SessionHandle>, reason: NackReason) {
         let _turn = self.delivery.lock();
+        if session.read(|s| s.transport.is_reliable()) == Some(true) {
+            self.with(|state| state.engine.handle_lost(session.id, reason));
+            return self.deliver_all();
+        }
         let concerned = self.with(|state| match reason {
             NackReason::Unreachable => state.engine.messages_under_way(session.id),
             _ => state.engine.disconnect(session.id),

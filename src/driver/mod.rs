@@ -6,12 +6,14 @@
 
 mod application;
 mod by_session;
+mod connection;
 mod context;
 pub(crate) mod loss;
 mod persist;
 mod process;
 mod session;
 mod socket;
+mod streams;
 
 pub use application::{Application, Exchange, Tracked};
 pub use context::{Context, State};

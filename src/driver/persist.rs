@@ -240,8 +240,7 @@ impl Context {
         }
         while !state.engine.has_tracked() {
             if !self.unsaved.load(Ordering::Relaxed) {
-                let state = &mut **state;
-                return state.sockets.send(&self.poller, state.engine.transmits());
+                return self.send_queued(state);
             }
             self.save(state);
         }

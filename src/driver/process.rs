@@ -20,6 +20,9 @@ const BATCHES_PER_TURN: usize = 8;
 /// How many datagrams are sent at once: notifications come by the thousand.
 const FLUSH_AT: usize = 256;
 
+/// The same in bytes: messages over streams may be large.
+const FLUSH_SIZE: usize = 1 << 20;
+
 /// How long a turn of the loop may wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wait {
@@ -127,6 +130,9 @@ impl Context {
         let mut batch = BATCH.take().unwrap_or_else(|| Box::new(RecvBatch::new()));
         for event in ready {
             let socket = SocketId(event.token as u32);
+            if self.stream_ready(socket, event) {
+                continue;
+            }
             if event.writable {
                 self.state.lock().sockets.flush(&self.poller, socket.0 as usize);
             }
@@ -140,8 +146,8 @@ impl Context {
     fn read_socket(self: &Arc<Self>, id: SocketId, batch: &mut RecvBatch) {
         for _ in 0..BATCHES_PER_TURN {
             let mut state = self.state.lock();
-            let Some(entry) = state.sockets.get(id) else { return };
-            let (socket, purpose) = (Arc::clone(&entry.socket), entry.purpose);
+            let Some(datagrams) = state.sockets.datagrams(id) else { return };
+            let (socket, purpose) = (Arc::clone(&datagrams.socket), datagrams.purpose);
             if let Err(error) = socket.recv_batch(batch) {
                 self.read_failed(&mut state, purpose, &error);
                 return;
@@ -205,7 +211,7 @@ impl Context {
             let Some(event) = state.engine.poll_event() else { break };
             delivered = true;
             self.deliver_event(state, event);
-            if state.engine.transmits().len() >= FLUSH_AT {
+            if state.engine.transmits().len() >= FLUSH_AT || state.engine.transmits().size() >= FLUSH_SIZE {
                 self.transmit(state);
             }
         }
@@ -235,6 +241,7 @@ impl Context {
                 let Some(handle) = self.handle(state, session) else { return };
                 MutexGuard::unlocked(state, || self.application.pong(&handle, received));
             }
+            Event::HangUp { session, socket } => self.hang_up(state, session, socket),
             Event::Ended { session, role, socket } => self.deliver_end(state, session, role, socket),
             Event::Notice { session, notice } => {
                 let Some(handle) = self.handle(state, session) else { return };
@@ -296,7 +303,7 @@ impl Context {
         if let Some(handle) = state.sessions.get(id) {
             return Some(Arc::clone(handle));
         }
-        let handle = SessionHandle::new(Arc::clone(self), id);
+        let handle = SessionHandle::new(Arc::clone(self), id, session.transport);
         crate::log!(DEBUG, "***{session}: session {:p}: new incoming session", Arc::as_ptr(&handle));
         state.sessions.insert(id, Arc::clone(&handle));
         Some(handle)

@@ -3,7 +3,7 @@
 
 use super::Context;
 use crate::address::Address;
-use crate::protocol::session::{Session, SessionId, SocketId};
+use crate::protocol::session::{Session, SessionId, SocketId, Transport};
 use core::any::Any;
 use core::ffi::c_void;
 use core::fmt;
@@ -30,6 +30,7 @@ impl AppData {
 pub struct SessionHandle {
     pub(super) context: Arc<Context>,
     pub(super) id: SessionId,
+    transport: Transport,
     /// References that the application holds.
     pub(super) references: AtomicU32,
     /// The application's data.
@@ -38,10 +39,11 @@ pub struct SessionHandle {
 }
 
 impl SessionHandle {
-    pub(super) fn new(context: Arc<Context>, id: SessionId) -> Arc<Self> {
+    pub(super) fn new(context: Arc<Context>, id: SessionId, transport: Transport) -> Arc<Self> {
         Arc::new(SessionHandle {
             context,
             id,
+            transport,
             references: AtomicU32::new(0),
             app_data: AppData::default(),
             extension: OnceLock::new(),
@@ -56,6 +58,14 @@ impl SessionHandle {
     /// Its name in the state machines.
     pub fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// If it is over a stream whose connection is being made by this side, runs the loop until that has
+    /// come about or not, for as long as a CSM may take.
+    pub fn await_ready(&self) {
+        if self.transport.is_reliable() {
+            self.context.await_ready(self.id);
+        }
     }
 
     /// Something of type `T` that lives as long as the handle, made when first asked for. One
@@ -127,6 +137,8 @@ pub struct EndpointHandle {
     pub(super) socket: SocketId,
     /// The address it is bound to.
     pub local: Address,
+    /// How peers come to it.
+    pub transport: Transport,
 }
 
 impl EndpointHandle {

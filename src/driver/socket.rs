@@ -1,20 +1,22 @@
 //! The sockets of a context, and sending through them.
 
+use super::connection::{Change, Connection};
 use crate::address::Address;
-use crate::net::{Poller, SendBatch, Source, UdpSocket};
+use crate::net::{Poller, SendBatch, Source, StreamListener, StreamSocket, UdpSocket};
 use crate::protocol::event::{Transmit, Transmits};
-use crate::protocol::session::{Path, SessionId, SocketId};
+use crate::protocol::session::{Path, SessionId, SocketId, Transport};
+use core::ffi::c_void;
 use slab::Slab;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
 /// The most datagrams that wait for a socket that takes no more. Later ones are dropped, as the
 /// network may drop any: the state machines send again what matters.
 const MAX_BACKLOG: usize = 1024;
 
-/// Whom a socket is for.
+/// Whom a datagram socket is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Use {
     /// Peers come to it; their messages have up to `mtu` bytes.
@@ -23,62 +25,187 @@ pub(super) enum Use {
     Client(SessionId),
 }
 
-pub(super) struct Entry {
+/// Datagrams in and out.
+pub(super) struct Datagrams {
     pub(super) socket: Arc<UdpSocket>,
     pub(super) purpose: Use,
     /// The socket was connected: the system knows the peer.
-    pub(super) connected: bool,
+    connected: bool,
     batch: SendBatch,
+}
+
+/// A socket that peers connect to.
+#[derive(Clone)]
+pub(super) struct Listener {
+    pub(super) socket: Arc<StreamListener>,
+    pub(super) transport: Transport,
+}
+
+/// One socket and what is kept with it.
+pub(super) enum Kind {
+    Datagrams(Datagrams),
+    Listener(Listener),
+    Connection(Connection),
+}
+
+pub(super) struct Entry {
+    pub(super) kind: Kind,
     /// The poller watches for room to write.
     blocked: bool,
+}
+
+impl Entry {
+    fn fd(&self) -> RawFd {
+        match &self.kind {
+            Kind::Datagrams(d) => d.socket.as_raw_fd(),
+            Kind::Listener(l) => l.socket.as_raw_fd(),
+            Kind::Connection(c) => c.socket.as_raw_fd(),
+        }
+    }
+
+    /// A place that no other socket has.
+    fn place(&self) -> *const c_void {
+        match &self.kind {
+            Kind::Datagrams(d) => Arc::as_ptr(&d.socket).cast(),
+            Kind::Listener(l) => Arc::as_ptr(&l.socket).cast(),
+            Kind::Connection(c) => Arc::as_ptr(&c.socket).cast(),
+        }
+    }
 }
 
 /// The sockets of a context.
 #[derive(Default)]
 pub struct Sockets {
     slab: Slab<Entry>,
-    /// Those with datagrams to send.
+    /// Those with something to send.
     pending: Vec<usize>,
+    /// What has happened to connections while writing.
+    changes: Vec<(SessionId, Change)>,
+    /// Listeners that wait for the process to have room for one more socket.
+    resting: Vec<usize>,
 }
 
 impl Sockets {
     /// Takes a socket in and has it watched.
-    pub(super) fn add(
+    fn add(&mut self, poller: &Poller, kind: Kind, read: bool, write: bool) -> io::Result<SocketId> {
+        let vacant = self.slab.vacant_entry();
+        let key = vacant.key();
+        let entry = Entry { kind, blocked: write };
+        poller.add(entry.fd(), key as u64, read, write)?;
+        vacant.insert(entry);
+        Ok(SocketId(key as u32))
+    }
+
+    pub(super) fn add_datagrams(
         &mut self,
         poller: &Poller,
         socket: UdpSocket,
         purpose: Use,
         connected: bool,
     ) -> io::Result<SocketId> {
-        let vacant = self.slab.vacant_entry();
-        let key = vacant.key();
-        poller.add(socket.as_raw_fd(), key as u64, true, false)?;
-        let socket = Arc::new(socket);
-        vacant.insert(Entry { socket, purpose, connected, batch: SendBatch::new(), blocked: false });
-        Ok(SocketId(key as u32))
+        let (socket, batch) = (Arc::new(socket), SendBatch::new());
+        self.add(poller, Kind::Datagrams(Datagrams { socket, purpose, connected, batch }), true, false)
+    }
+
+    pub(super) fn add_listener(
+        &mut self,
+        poller: &Poller,
+        socket: StreamListener,
+        transport: Transport,
+    ) -> io::Result<SocketId> {
+        self.add(poller, Kind::Listener(Listener { socket: Arc::new(socket), transport }), true, false)
+    }
+
+    /// Takes a connection in: one that is being made, or one that came to a listener. `open` makes its
+    /// session when the name of the socket is known.
+    pub(super) fn add_connection(
+        &mut self,
+        poller: &Poller,
+        socket: StreamSocket,
+        listener: Option<SocketId>,
+        open: impl FnOnce(SocketId) -> io::Result<SessionId>,
+    ) -> io::Result<SessionId> {
+        let id = SocketId(self.slab.vacant_key() as u32);
+        let session = open(id)?;
+        let connection = Connection::new(Arc::new(socket), session, listener);
+        let is_made = !connection.is_connecting;
+        self.add(poller, Kind::Connection(connection), is_made, !is_made)?;
+        Ok(session)
     }
 
     /// Closes a socket.
     pub(super) fn remove(&mut self, poller: &Poller, id: SocketId) -> Option<Entry> {
         let entry = self.slab.try_remove(id.0 as usize)?;
-        entry.socket.leave_path();
-        if let Err(e) = poller.remove(entry.socket.as_raw_fd()) {
+        if let Kind::Datagrams(datagrams) = &entry.kind {
+            datagrams.socket.leave_path();
+        }
+        if let Err(e) = poller.remove(entry.fd()) {
             crate::log!(WARN, "cannot stop watching a socket: {e}");
         }
+        for key in core::mem::take(&mut self.resting) {
+            self.watch(poller, key);
+        }
         Some(entry)
+    }
+
+    /// The process has no room for one more connection: a listener rests until a socket is closed.
+    pub(super) fn rest(&mut self, poller: &Poller, id: SocketId) {
+        let key = id.0 as usize;
+        if let Some(entry) = self.slab.get(key) {
+            self.resting.push(key);
+            if let Err(e) = poller.modify(entry.fd(), key as u64, false, false) {
+                crate::log!(ERR, "cannot watch a socket: {e}");
+            }
+        }
     }
 
     pub(super) fn get(&self, id: SocketId) -> Option<&Entry> {
         self.slab.get(id.0 as usize)
     }
 
-    /// Whether this socket still is the one with this name.
-    pub(super) fn has(&self, id: SocketId, socket: &Arc<UdpSocket>) -> bool {
-        self.get(id).is_some_and(|entry| Arc::ptr_eq(&entry.socket, socket))
+    /// The datagram socket of this name.
+    pub(super) fn datagrams(&self, id: SocketId) -> Option<&Datagrams> {
+        match &self.get(id)?.kind {
+            Kind::Datagrams(datagrams) => Some(datagrams),
+            _ => None,
+        }
     }
 
-    pub(super) fn get_mut(&mut self, id: SocketId) -> Option<&mut Entry> {
-        self.slab.get_mut(id.0 as usize)
+    /// Says whom a datagram socket is for.
+    pub(super) fn set_use(&mut self, id: SocketId, purpose: Use) {
+        if let Some(Entry { kind: Kind::Datagrams(datagrams), .. }) = self.slab.get_mut(id.0 as usize) {
+            datagrams.purpose = purpose;
+        }
+    }
+
+    /// The connection of this name.
+    pub(super) fn connection_mut(&mut self, id: SocketId) -> Option<&mut Connection> {
+        match &mut self.slab.get_mut(id.0 as usize)?.kind {
+            Kind::Connection(connection) => Some(connection),
+            _ => None,
+        }
+    }
+
+    /// The sessions whose connections came to a listener.
+    pub(super) fn accepted_by(&self, listener: SocketId) -> impl Iterator<Item = SessionId> {
+        self.slab.iter().filter_map(move |(_, entry)| match &entry.kind {
+            Kind::Connection(c) if c.listener == Some(listener) => Some(c.session),
+            _ => None,
+        })
+    }
+
+    /// Whether this datagram socket still is the one with this name.
+    pub(super) fn has(&self, id: SocketId, socket: &Arc<UdpSocket>) -> bool {
+        self.datagrams(id).is_some_and(|d| Arc::ptr_eq(&d.socket, socket))
+    }
+
+    /// Whether a socket is the own one of this session.
+    pub(super) fn belongs_to(&self, id: SocketId, session: SessionId) -> bool {
+        self.get(id).is_some_and(|entry| match &entry.kind {
+            Kind::Datagrams(d) => d.purpose == Use::Client(session),
+            Kind::Connection(c) => c.session == session,
+            Kind::Listener(_) => false,
+        })
     }
 
     /// All of them.
@@ -87,16 +214,21 @@ impl Sockets {
     }
 
     /// A pointer per socket, different for each, for C programs to list and compare.
-    pub fn handles(&self) -> impl Iterator<Item = *const UdpSocket> {
-        self.slab.iter().map(|(_, entry)| Arc::as_ptr(&entry.socket))
+    pub fn handles(&self) -> impl Iterator<Item = *const c_void> {
+        self.slab.iter().map(|(_, entry)| entry.place())
     }
 
-    /// Whether a datagram waits for room in a socket.
+    /// Whether something waits for room in a socket.
     pub fn is_blocked(&self) -> bool {
         self.slab.iter().any(|(_, e)| e.blocked)
     }
 
-    /// Sends all that is queued, in batches per socket. Gives the sockets whose peer is not there.
+    /// What has happened to connections since the last call.
+    pub(super) fn take_changes(&mut self) -> Vec<(SessionId, Change)> {
+        core::mem::take(&mut self.changes)
+    }
+
+    /// Sends all that is queued, in batches per socket.
     pub(super) fn send(&mut self, poller: &Poller, transmits: &mut Transmits) {
         for transmit in transmits.iter() {
             self.queue(&transmit);
@@ -110,28 +242,95 @@ impl Sockets {
     fn queue(&mut self, transmit: &Transmit<'_>) {
         let key = transmit.path.socket.0 as usize;
         let Some(entry) = self.slab.get_mut(key) else { return };
-        if entry.batch.len() >= MAX_BACKLOG && entry.blocked {
-            return;
-        }
-        let path = transmit.path;
-        let queued = if entry.connected {
-            entry.batch.push(None, None, transmit.bytes)
-        } else {
-            entry.batch.push(Some(&path.remote), source_of(path).as_ref(), transmit.bytes)
-        };
-        match queued {
-            Ok(()) if entry.batch.len() == 1 => self.pending.push(key),
-            Ok(()) => {}
-            Err(e) => crate::log!(WARN, "cannot send to {}: {e}", path.remote),
+        match &mut entry.kind {
+            Kind::Datagrams(datagrams) => {
+                if datagrams.batch.len() >= MAX_BACKLOG && entry.blocked {
+                    return;
+                }
+                match datagrams.queue(transmit) {
+                    Ok(()) if datagrams.batch.len() == 1 => self.pending.push(key),
+                    Ok(()) => {}
+                    Err(e) => crate::log!(WARN, "cannot send to {}: {e}", transmit.path.remote),
+                }
+            }
+            Kind::Connection(connection) => {
+                if connection.is_drained() {
+                    self.pending.push(key);
+                }
+                connection.queue(transmit.bytes);
+            }
+            Kind::Listener(_) => {}
         }
     }
 
     /// The socket has room again, or there is something new to send.
     pub(super) fn flush(&mut self, poller: &Poller, key: usize) {
         let Some(entry) = self.slab.get_mut(key) else { return };
+        let blocked = match &mut entry.kind {
+            Kind::Datagrams(datagrams) => datagrams.flush(),
+            Kind::Connection(connection) => match connection.flush() {
+                Ok(()) => {
+                    let blocked = !connection.is_drained();
+                    if blocked != entry.blocked {
+                        let change = if blocked { Change::Blocked } else { Change::Unblocked };
+                        self.changes.push((connection.session, change));
+                    }
+                    blocked
+                }
+                Err(e) => {
+                    crate::log!(DEBUG, "cannot write: {e}");
+                    self.changes.push((connection.session, Change::Broken));
+                    false
+                }
+            },
+            Kind::Listener(_) => false,
+        };
+        if blocked != entry.blocked {
+            entry.blocked = blocked;
+            self.watch(poller, key);
+        }
+    }
+
+    /// Has the poller watch a socket for what it is good for now.
+    pub(super) fn watch(&self, poller: &Poller, key: usize) {
+        let Some(entry) = self.slab.get(key) else { return };
+        // From a peer that does not read nothing is read: its requests would have answers.
+        let reads = match &entry.kind {
+            Kind::Connection(c) => c.listener.is_none() || !entry.blocked,
+            _ => true,
+        };
+        if let Err(e) = poller.modify(entry.fd(), key as u64, reads, entry.blocked) {
+            crate::log!(ERR, "cannot watch a socket: {e}");
+        }
+    }
+
+    /// A connection is there: it is read from now on.
+    pub(super) fn connected(&mut self, poller: &Poller, id: SocketId) {
+        let key = id.0 as usize;
+        if let Some(entry) = self.slab.get_mut(key)
+            && let Kind::Connection(connection) = &mut entry.kind
+        {
+            connection.is_connecting = false;
+            entry.blocked = false;
+            self.watch(poller, key);
+        }
+    }
+}
+
+impl Datagrams {
+    fn queue(&mut self, transmit: &Transmit<'_>) -> io::Result<()> {
+        let path = transmit.path;
+        if self.connected {
+            return self.batch.push(None, None, transmit.bytes);
+        }
+        self.batch.push(Some(&path.remote), source_of(path).as_ref(), transmit.bytes)
+    }
+
+    /// Sends what the system takes. Gives whether something is left.
+    fn flush(&mut self) -> bool {
         let mut refused = false;
-        while !entry.batch.is_empty() {
-            let Some(error) = entry.socket.send_batch(&mut entry.batch).error else { continue };
+        while !self.batch.is_empty() {
+            let Some(error) = self.socket.send_batch(&mut self.batch).error else { continue };
             match error.kind() {
                 io::ErrorKind::WouldBlock => break,
                 io::ErrorKind::Interrupted => {}
@@ -139,17 +338,11 @@ impl Sockets {
                 io::ErrorKind::ConnectionRefused if !refused => refused = true,
                 _ => {
                     crate::log!(WARN, "cannot send: {error}");
-                    entry.batch.skip();
+                    self.batch.skip();
                 }
             }
         }
-        let blocked = !entry.batch.is_empty();
-        if blocked != entry.blocked {
-            entry.blocked = blocked;
-            if let Err(e) = poller.modify(entry.socket.as_raw_fd(), key as u64, true, blocked) {
-                crate::log!(ERR, "cannot watch a socket: {e}");
-            }
-        }
+        !self.batch.is_empty()
     }
 }
 

@@ -19,6 +19,22 @@ pub enum Framing {
     WebSocket,
 }
 
+impl Framing {
+    /// Bytes of the header, without an extended token length, of a message of `size` bytes in all.
+    pub fn header_len(self, size: usize) -> usize {
+        match self {
+            Framing::Udp => 4,
+            Framing::WebSocket => 2,
+            Framing::Tcp => match size {
+                0..15 => 2,
+                15..272 => 3,
+                272..65809 => 4,
+                _ => 6,
+            },
+        }
+    }
+}
+
 /// The beginning of a message on a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamHead {
@@ -53,6 +69,16 @@ impl StreamHead {
             rest_len: extension as u64 + token_len as u64 + length,
             code: Code(code),
         }))
+    }
+}
+
+/// How many bytes of length a message with so many bytes of options and payload has.
+fn stream_length_bytes(len: usize) -> usize {
+    match len {
+        0..13 => 0,
+        13..269 => 1,
+        269..65805 => 2,
+        _ => 4,
     }
 }
 
@@ -130,9 +156,14 @@ impl Pdu {
         self.encode(Framing::Udp)
     }
 
-    /// Bytes that [`Pdu::encode_udp`] gives.
-    pub fn udp_len(&self) -> usize {
-        4 + self.used_size()
+    /// Bytes that [`Pdu::encode`] gives.
+    pub fn encoded_len(&self, framing: Framing) -> usize {
+        let header = match framing {
+            Framing::Udp => 4,
+            Framing::WebSocket => 2,
+            Framing::Tcp => 2 + stream_length_bytes(self.option_and_payload_bytes().len()),
+        };
+        header + self.used_size()
     }
 
     /// Reads a UDP datagram (RFC 7252 §3) whose token may have up to `max_token` bytes.

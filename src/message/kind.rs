@@ -112,6 +112,16 @@ codes! {
     PROXYING_NOT_SUPPORTED = 5 . 5;
     /// 5.08 (RFC 8768 §3)
     HOP_LIMIT_REACHED = 5 . 8;
+    /// Capabilities and Settings Message (RFC 8323 §5.3)
+    CSM = 7 . 1;
+    /// RFC 8323 §5.4
+    PING = 7 . 2;
+    /// RFC 8323 §5.4
+    PONG = 7 . 3;
+    /// RFC 8323 §5.5
+    RELEASE = 7 . 4;
+    /// RFC 8323 §5.6
+    ABORT = 7 . 5;
 }
 
 impl Code {

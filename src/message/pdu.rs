@@ -409,7 +409,7 @@ mod tests {
         p.add_option(Number::URI_PATH, b"time").unwrap();
         p.set_payload(b"hello").unwrap();
         let bytes = p.encode_udp().to_vec();
-        assert_eq!(bytes.len(), p.udp_len());
+        assert_eq!(bytes.len(), p.encoded_len(crate::message::Framing::Udp));
         let mut q = Pdu::decode_udp(&bytes, Token::MAX).unwrap();
         assert_eq!(q.token(), [7; 300]);
         assert_eq!(q.payload(), Some(&b"hello"[..]));

@@ -165,7 +165,7 @@ proptest! {
         prop_assert_eq!(pdu.token(), &model.token);
         prop_assert_eq!(options_of(&pdu), model.options);
         prop_assert_eq!(pdu.payload().unwrap_or(&[]), &model.payload);
-        prop_assert_eq!(pdu.udp_len(), pdu.encode_udp().len());
+        prop_assert_eq!(pdu.encoded_len(Framing::Udp), pdu.encode_udp().len());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Sockets, and waiting for them: datagrams in batches, Unix paths, multicast groups, readiness; and
+//! Sockets, and waiting for them: datagrams in batches, streams, Unix paths, multicast groups, readiness; and
 //! WebSockets, which are bytes of a stream, not sockets.
 //!
 //! What may enter: file descriptors, system calls, and the values of [`crate::address`]. No CoAP:
@@ -12,6 +12,7 @@ pub mod resolve;
 mod select;
 mod send;
 pub(crate) mod sockaddr;
+pub mod stream;
 pub mod udp;
 mod unix;
 pub mod websocket;
@@ -23,4 +24,5 @@ pub use send::{Outcome, SendBatch};
 
 pub use interface::{index_of as interface_index, is_broadcast, is_group};
 pub use poller::{Poller, Ready};
+pub use stream::{StreamListener, StreamSocket};
 pub use udp::UdpSocket;

@@ -61,6 +61,13 @@ pub(crate) fn unix(path: &[u8]) -> Address {
     })
 }
 
+/// The address of a socket.
+pub(crate) fn address_of(system: &SockAddr) -> io::Result<Address> {
+    // SAFETY: the library's address is as long as it says, and aligned.
+    unsafe { from_system(system.as_ptr().cast(), system.len() as usize) }
+        .ok_or_else(|| io::ErrorKind::Unsupported.into())
+}
+
 /// The system's four bytes as an address.
 pub(crate) fn ipv4(addr: libc::in_addr) -> Ipv4Addr {
     Ipv4Addr::from(addr.s_addr.to_ne_bytes())

@@ -4,7 +4,7 @@ use super::send::send_one;
 use super::{Outcome, RecvBatch, SendBatch, Source};
 use crate::address::Address;
 use crate::net::interface;
-use crate::net::sockaddr::{from_system, to_system};
+use crate::net::sockaddr::{address_of, to_system};
 use crate::net::unix::{self, SocketFile};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
@@ -190,12 +190,6 @@ fn ask_for_destination(socket: &Socket, address: &Address) -> io::Result<()> {
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-fn address_of(system: &SockAddr) -> io::Result<Address> {
-    // SAFETY: the library's address is as long as it says, and aligned.
-    unsafe { from_system(system.as_ptr().cast(), system.len() as usize) }
-        .ok_or_else(|| io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(test)]

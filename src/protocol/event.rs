@@ -41,6 +41,18 @@ pub enum Notice {
     BodyNotSent,
     /// The peer did not answer a keep-alive ping.
     KeepAliveFailed,
+    /// The connection below it is there.
+    Connected,
+    /// The connection below it could not be made.
+    NotConnected,
+    /// The connection below it is closed.
+    Disconnected,
+    /// The peer's settings are known, or are waited for no more: messages flow from now on.
+    Ready,
+    /// Messages flow no more.
+    Unready,
+    /// Messages will not flow: it ended before it was ready.
+    NotReady,
 }
 
 /// Whom a request was sent to.
@@ -134,6 +146,13 @@ pub enum Event {
         /// Its socket.
         socket: SocketId,
     },
+    /// The connection of a session is of no use any more: what is queued goes out, and it is closed.
+    HangUp {
+        /// Whose.
+        session: SessionId,
+        /// Its socket.
+        socket: SocketId,
+    },
     /// Something happened to the session.
     Notice {
         /// Which.
@@ -175,6 +194,11 @@ impl Transmits {
         self.items.iter().zip(starts).filter_map(|((session, path, end), start)| {
             Some(Transmit { path, session: *session, bytes: self.arena.get(start..*end)? })
         })
+    }
+
+    /// How many bytes there are.
+    pub fn size(&self) -> usize {
+        self.arena.len()
     }
 
     /// How many there are.

@@ -19,6 +19,7 @@ pub mod resource;
 pub mod session;
 #[cfg(test)]
 mod simulation;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 pub mod time;

@@ -7,9 +7,10 @@ pub use table::Sessions;
 use super::block::Mode;
 use super::exchange::Exchanges;
 use super::params::Params;
+use super::stream::{BASE_MESSAGE_SIZE, Stream};
 use super::time::Instant;
 use crate::address::Address;
-use crate::message::{Mid, Pdu, Token, Type};
+use crate::message::{Framing, Mid, Pdu, Token, Type};
 use core::fmt;
 use core::hash::Hash;
 use smallvec::SmallVec;
@@ -59,6 +60,26 @@ pub struct SocketId(pub u32);
 pub enum Transport {
     /// CoAP over UDP (RFC 7252).
     Udp,
+    /// CoAP over TCP (RFC 8323).
+    Tcp,
+}
+
+impl Transport {
+    /// It delivers all and in order, or breaks: there is no message layer (RFC 8323 §2.2).
+    pub fn is_reliable(self) -> bool {
+        match self {
+            Transport::Udp => false,
+            Transport::Tcp => true,
+        }
+    }
+
+    /// The header of its messages.
+    pub fn framing(self) -> Framing {
+        match self {
+            Transport::Udp => Framing::Udp,
+            Transport::Tcp => Framing::Tcp,
+        }
+    }
 }
 
 /// Who opened the session.
@@ -73,10 +94,14 @@ pub enum Role {
 /// How far the session is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
-    /// Nothing can be sent until the peer speaks again.
+    /// Nothing can be sent until the peer speaks again; over a reliable transport, never again.
     Closed,
     /// It is over.
     Ended,
+    /// The connection is being made.
+    Connecting,
+    /// The peer's CSM is waited for (RFC 8323 §5.3).
+    Csm,
     /// Messages flow.
     Established,
 }
@@ -109,6 +134,11 @@ impl Path {
 }
 
 const NOBODY: u32 = u32::MAX;
+
+/// The most messages that wait for a stream to take them, and the most bytes of them if there are
+/// more than one.
+const MAX_WAITING: usize = 1024;
+const MAX_WAITING_SIZE: usize = 16 << 20;
 
 /// One session.
 #[derive(Debug)]
@@ -151,6 +181,8 @@ pub struct Session {
     pub sends_to_group: bool,
     /// Who answered last since a request was sent, where the session sends to a group.
     pub responder: Option<Box<Address>>,
+    /// What is special about a reliable transport.
+    pub stream: Option<Box<Stream>>,
     /// While not zero the application holds the session, and it does not expire.
     holds: u32,
     params: Option<Box<Params>>,
@@ -188,6 +220,7 @@ impl Session {
             request_tag: (seed as u32).rotate_left(16),
             sends_to_group,
             responder: None,
+            stream: None,
             holds: 0,
             params: None,
             waiting: None,
@@ -239,10 +272,19 @@ impl Session {
         self.next_token = start;
     }
 
+    /// Makes it one over a reliable transport whose connection is being made.
+    pub fn over_stream(&mut self, transport: Transport) {
+        self.transport = transport;
+        self.state = State::Connecting;
+        self.mtu = BASE_MESSAGE_SIZE;
+        self.extended_tokens = false;
+        self.stream = Some(Box::default());
+    }
+
     /// The most bytes that token, options and payload of a message may take.
     pub fn max_pdu_size(&self) -> usize {
-        // The four bytes of the UDP header (RFC 7252 §3) are part of the datagram.
-        (self.mtu as usize).saturating_sub(4)
+        let mtu = self.mtu as usize;
+        mtu.saturating_sub(self.transport.framing().header_len(mtu))
     }
 
     /// Whom its messages come from: the peer, or who of a group answered last.
@@ -269,6 +311,20 @@ impl Session {
         }
     }
 
+    /// Whether one more message of so many bytes may wait for the transport.
+    pub fn has_room(&self, size: usize) -> bool {
+        let bytes = self.stream.as_ref().map_or(0, |s| s.waiting);
+        self.waiting_len() == 0 || self.waiting_len() < MAX_WAITING && bytes + size <= MAX_WAITING_SIZE
+    }
+
+    /// A message waits for the transport.
+    pub fn wait(&mut self, pdu: Pdu, size: usize) {
+        self.waiting_mut().push_back(pdu);
+        if let Some(stream) = &mut self.stream {
+            stream.waiting += size;
+        }
+    }
+
     /// The messages that wait for NSTART to let them go.
     pub fn waiting_mut(&mut self) -> &mut VecDeque<Pdu> {
         self.waiting.get_or_insert_default()
@@ -276,7 +332,25 @@ impl Session {
 
     /// Takes them out.
     pub fn take_waiting(&mut self) -> VecDeque<Pdu> {
+        if let Some(stream) = &mut self.stream {
+            stream.waiting = 0;
+        }
         self.waiting.take().map_or_else(VecDeque::new, |waiting| *waiting)
+    }
+
+    /// Whether the transport takes no more bytes for now.
+    pub fn is_blocked(&self) -> bool {
+        self.stream.as_ref().is_some_and(|s| s.is_blocked)
+    }
+
+    /// Whether its connection is being made, or the peer's CSM is waited for.
+    pub fn is_coming(&self) -> bool {
+        matches!(self.state, State::Connecting | State::Csm) && !self.is_lost()
+    }
+
+    /// Whether its connection is gone.
+    pub fn is_lost(&self) -> bool {
+        self.stream.as_ref().is_some_and(|s| s.is_lost)
     }
 
     /// Whether this side opened it and the application does not hold it any more.
@@ -301,6 +375,7 @@ impl Session {
             && self.leisurely == 0
             && self.outstanding.is_empty()
             && self.waiting_len() == 0
+            && !self.is_blocked()
     }
 }
 
@@ -319,6 +394,7 @@ impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
         })
     }
 }

@@ -240,7 +240,7 @@ impl Engine {
 
     /// Whether a request with this token was sent; if so, the exchange ends unless more
     /// responses may follow.
-    fn match_response(&mut self, id: SessionId, pdu: &Pdu) -> bool {
+    pub(super) fn match_response(&mut self, id: SessionId, pdu: &Pdu) -> bool {
         let Some(session) = self.sessions.get_mut(id) else { return false };
         // RFC 7641 §3.2: a response without Observe, or an error, is the last one; but a group
         // answers more than once without.

@@ -1,7 +1,8 @@
 //! Asking silent peers whether they are there (RFC 7252 §4.3).
 
-use super::{Engine, Timer};
-use crate::message::{Code, Type};
+use super::{Engine, Notice, Timer};
+use crate::message::{Code, Mid, Type};
+use crate::protocol::event::NackReason;
 use crate::protocol::session::{Role, SessionId, State};
 use crate::protocol::time::Instant;
 use core::time::Duration;
@@ -52,7 +53,9 @@ impl Engine {
         if next <= now {
             next = now + interval;
             // What is under way finds out by itself whether the peer is there.
-            if session.outstanding.is_empty() && session.state == State::Established {
+            if session.transport.is_reliable() {
+                self.ping_stream(now, id, interval);
+            } else if session.outstanding.is_empty() && session.state == State::Established {
                 let mid = session.new_mid();
                 self.keepalive.pinged(id, mid);
                 let ping = self.blank(Type::Confirmable, Code::EMPTY, mid, 0);
@@ -63,6 +66,39 @@ impl Engine {
         }
         self.watch_until(next, id);
     }
+
+    /// Pings the peer of a session over a stream (RFC 8323 §5.4), which has an interval to answer.
+    fn ping_stream(&mut self, now: Instant, id: SessionId, interval: Duration) {
+        if self.sessions.get(id).is_none_or(|s| s.state != State::Established) {
+            return;
+        }
+        let ping = self.blank(Type::Confirmable, Code::PING, Mid(0), 0);
+        if let Err(e) = self.send(now, id, ping) {
+            crate::log!(WARN, "keep-alive ping is not sent: {e}");
+        }
+        if self.stream_mut(id).is_some_and(|s| s.pong_deadline.is_none()) {
+            let deadline = self.deadlines.set(now + interval, Timer::Pong(id));
+            if let Some(stream) = self.stream_mut(id) {
+                stream.pong_deadline = Some(deadline);
+            }
+        }
+    }
+
+    /// The peer has answered a Ping.
+    pub(super) fn pong_came(&mut self, id: SessionId) {
+        if let Some(deadline) = self.stream_mut(id).and_then(|s| s.pong_deadline.take()) {
+            self.deadlines.cancel(deadline);
+        }
+    }
+
+    /// It has not: nobody is there any more.
+    pub(super) fn pong_overdue(&mut self, id: SessionId) {
+        if let Some(stream) = self.stream_mut(id) {
+            stream.pong_deadline = None;
+            self.notice(id, Notice::KeepAliveFailed);
+            self.handle_lost(id, NackReason::NotDeliverable);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -70,7 +106,7 @@ mod tests {
     use super::*;
     use crate::address::Address;
     use crate::protocol::engine::Datagram;
-    use crate::protocol::event::{Event, NackReason, Notice};
+    use crate::protocol::event::Event;
     use crate::protocol::session::{Path, SocketId};
 
     fn client(interval: u64) -> (Engine, SessionId) {

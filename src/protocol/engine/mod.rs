@@ -18,6 +18,8 @@ mod observing;
 mod outbound;
 mod request;
 mod sessions;
+mod signalling;
+mod stream;
 mod tracking;
 
 use super::asynchronous::Asyncs;
@@ -28,7 +30,7 @@ use super::event::{Event, Notice, Transmits};
 use super::keepalive::KeepAlive;
 use super::observe::Observers;
 use super::resource::Table;
-use super::session::{SessionId, Sessions};
+use super::session::{Role, SessionId, Sessions};
 use super::time::Instant;
 use crate::message::{Code, Mid, Pdu, Token, Type};
 use core::any::Any;
@@ -54,6 +56,10 @@ pub struct Config {
     pub session_timeout: Duration,
     /// The most idle sessions that peers opened; 0 for no limit.
     pub max_idle_sessions: usize,
+    /// How long the CSM of a peer may take (RFC 8323 §5.3).
+    pub csm_timeout: Duration,
+    /// The largest message over a reliable transport that this side takes, in bytes.
+    pub csm_max_message_size: u32,
     /// Requests to a group reach only resources that are marked for it.
     pub multicast_per_resource: bool,
     /// Critical options that the application handles itself.
@@ -72,6 +78,8 @@ impl Default for Config {
             max_token: Token::DEFAULT_MAX as u32,
             session_timeout: Duration::from_secs(300),
             max_idle_sessions: 0,
+            csm_timeout: Duration::from_secs(1),
+            csm_max_message_size: 8_388_864,
             multicast_per_resource: false,
             known_options: HashSet::new(),
             block_mode: Mode::default(),
@@ -93,6 +101,10 @@ enum Timer {
     Leisure(SessionId, Box<Pdu>),
     /// A session may have been silent for too long.
     Silence(SessionId),
+    /// The peer's CSM should be there.
+    Csm(SessionId),
+    /// The answer to a Ping over a stream should be there.
+    Pong(SessionId),
 }
 
 /// A confirmable message that waits for its acknowledgement.
@@ -141,6 +153,12 @@ pub struct Engine {
     resending: Option<(Instant, SessionId, Mid)>,
     /// The session whose end was told last.
     ended: Option<SessionId>,
+    /// What is being told to the application, which changes the session when it has heard of it.
+    told: Option<(SessionId, Notice)>,
+    /// When a connection was last heard of.
+    heard: Instant,
+    /// Bytes of messages that came in part.
+    partial: usize,
     deadlines: Deadlines<Timer>,
     events: VecDeque<Event>,
     transmits: Transmits,
@@ -177,6 +195,9 @@ impl Engine {
             resends: VecDeque::new(),
             resending: None,
             ended: None,
+            told: None,
+            heard: Instant::default(),
+            partial: 0,
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
             transmits: Transmits::default(),
@@ -205,6 +226,16 @@ impl Engine {
         if let Some((now, id, mid)) = self.resending.take() {
             self.resend(now, id, mid);
         }
+        match self.told.take() {
+            Some((id, Notice::Connected))
+                if self.sessions.get(id).is_some_and(|s| s.role == Role::Client) =>
+            {
+                self.begin(self.heard, id);
+            }
+            Some((id, Notice::Ready)) => self.establish(self.heard, id),
+            Some((id, Notice::Unready | Notice::NotReady)) => self.lost_told(id),
+            _ => {}
+        }
         if self.events.is_empty() {
             if let Some(notification) = self.next_notification() {
                 return Some(notification);
@@ -215,8 +246,10 @@ impl Engine {
         if let Some(Event::Notice { notice: Notice::Retransmitted, .. }) = &event {
             self.resending = self.resends.pop_front();
         }
-        if let Some(Event::Ended { session, .. }) = &event {
-            self.ended = Some(*session);
+        match &event {
+            Some(Event::Ended { session, .. }) => self.ended = Some(*session),
+            Some(Event::Notice { session, notice }) => self.note_told(*session, *notice),
+            _ => {}
         }
         event
     }
@@ -224,6 +257,7 @@ impl Engine {
     /// Whether an event waits to be delivered.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
+            || self.told.is_some()
             || !self.left.is_empty()
             || self.observers.has_due()
             || self.bodies.has_released()
@@ -272,6 +306,8 @@ impl Engine {
                 Timer::Body(name) => self.body_expired(name),
                 Timer::Leisure(session, response) => self.leisure_over(now, session, *response),
                 Timer::Silence(session) => self.silence_due(now, session),
+                Timer::Csm(session) => self.csm_overdue(now, session),
+                Timer::Pong(session) => self.pong_overdue(session),
             }
         }
         self.expire_sessions(now);

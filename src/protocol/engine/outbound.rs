@@ -3,7 +3,6 @@
 
 use super::{Engine, Event, Notice, Outstanding, Timer};
 use crate::log::Level;
-use crate::message::Framing;
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{SessionId, State};
@@ -15,8 +14,8 @@ pub enum SendError {
     /// The session has ended, or was disconnected.
     #[error("the session is closed")]
     Closed,
-    /// A code of a reserved class, or a signal, which UDP does not have (RFC 7252 §4.2).
-    #[error("{0} is no code of a message over UDP")]
+    /// A code of a reserved class, or a signal over UDP, which has none (RFC 7252 §4.2).
+    #[error("{0} is no code of a message over this transport")]
     Code(Code),
     /// The message is larger than the session's maximum.
     #[error("message of {size} bytes is larger than the {max} allowed")]
@@ -34,6 +33,9 @@ pub enum SendError {
         /// The limit, in bytes.
         max: usize,
     },
+    /// The peer does not read what was sent before.
+    #[error("too many messages wait for the peer to read")]
+    Full,
     /// Nobody could acknowledge it (RFC 7252 §8.1).
     #[error("a message to a group cannot be confirmable")]
     ConfirmableToGroup,
@@ -44,14 +46,24 @@ impl Engine {
     /// turn when NSTART of them are under way. Returns the message ID.
     pub fn send(&mut self, now: Instant, id: SessionId, mut pdu: Pdu) -> Result<Mid, SendError> {
         let session = self.sessions.get_mut(id).ok_or(SendError::Closed)?;
-        if matches!(pdu.code().class(), 1 | 6 | 7) {
+        let is_reliable = session.transport.is_reliable();
+        let is_code = match pdu.code().class() {
+            1 | 6 => false,
+            7 => is_reliable,
+            _ => true,
+        };
+        if !is_code {
             return Err(SendError::Code(pdu.code()));
         }
-        if session.state != State::Established {
-            return Err(SendError::Closed);
-        }
-        let (size, max) = (pdu.udp_len(), session.mtu as usize);
-        if size > max {
+        let is_up = match session.state {
+            _ if session.is_lost() => return Err(SendError::Closed),
+            State::Established => true,
+            State::Connecting | State::Csm => false,
+            State::Closed | State::Ended => return Err(SendError::Closed),
+        };
+        let (size, max) = (pdu.encoded_len(session.transport.framing()), session.mtu as usize);
+        // What a peer takes that has not said so is seen when it has.
+        if size > max && is_up {
             return Err(SendError::TooLarge { size, max });
         }
         let (len, max) = (pdu.token().len(), self.config.max_token as usize);
@@ -59,7 +71,11 @@ impl Engine {
         if pdu.code().is_request() && len > max {
             return Err(SendError::LongToken { len, max });
         }
-        let confirmable = pdu.kind() == Type::Confirmable;
+        let has_to_wait = is_reliable && (!is_up || session.is_blocked());
+        if has_to_wait && !session.has_room(size) {
+            return Err(SendError::Full);
+        }
+        let confirmable = pdu.kind() == Type::Confirmable && !is_reliable;
         if confirmable && session.sends_to_group {
             return Err(SendError::ConfirmableToGroup);
         }
@@ -73,7 +89,7 @@ impl Engine {
         if pdu.code().is_request() {
             let observes = pdu.option_uint(Number::OBSERVE) == Some(0);
             let lifetime = match session.sends_to_group {
-                _ if observes => None,
+                _ if observes || is_reliable => None,
                 true => Some(session.params().group_lifetime()),
                 false => Some(session.params().exchange_lifetime()),
             };
@@ -86,7 +102,10 @@ impl Engine {
             }
         }
         let mid = pdu.mid();
-        if confirmable && session.outstanding.len() >= usize::from(session.params().nstart) {
+        if has_to_wait {
+            session.wait(pdu, size);
+            crate::log!(DEBUG, "** {session}: mid=0x{:04x}: delayed", mid.0);
+        } else if confirmable && session.outstanding.len() >= usize::from(session.params().nstart) {
             session.waiting_mut().push_back(pdu);
             crate::log!(DEBUG, "** {session}: mid=0x{:04x}: delayed", mid.0);
         } else {
@@ -96,7 +115,15 @@ impl Engine {
     }
 
     /// Transmits a message, and keeps it if it is confirmable.
-    fn send_now(&mut self, now: Instant, id: SessionId, mut pdu: Pdu) {
+    pub(super) fn send_now(&mut self, now: Instant, id: SessionId, mut pdu: Pdu) {
+        if self.sessions.get(id).is_some_and(|s| s.transport.is_reliable()) {
+            self.transmit(now, id, &mut pdu);
+            match self.stream_mut(id).filter(|_| pdu.code().is_request()) {
+                Some(stream) => stream.keep(pdu),
+                None => self.recycle(pdu),
+            }
+            return;
+        }
         if matches!(pdu.kind(), Type::Acknowledgement | Type::Reset)
             && let Some(peer) = self.sessions.peer(id)
         {
@@ -121,20 +148,25 @@ impl Engine {
     /// Puts the bytes of a message into the queue of datagrams.
     fn transmit(&mut self, now: Instant, id: SessionId, pdu: &mut Pdu) {
         let kind = pdu.kind();
-        let bytes = pdu.encode_udp();
         if let Some(session) = self.sessions.get(id) {
-            let lost = (self.is_lost)();
+            let framing = session.transport.framing();
+            let bytes = pdu.encode(framing);
+            let lost = !session.transport.is_reliable() && (self.is_lost)();
             crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes", bytes.len());
             if !lost {
                 self.transmits.push(id, &session.path_of(kind), bytes);
             }
-            crate::log::pdu::show(Level::DEBUG, pdu, Framing::Udp);
+            crate::log::pdu::show(Level::DEBUG, pdu, framing);
         }
         self.sessions.touch(id, now);
     }
 
     /// Answers a message by an empty one of this type (RFC 7252 §4.1), each time it comes.
     pub(super) fn send_empty(&mut self, now: Instant, id: SessionId, kind: Type, mid: Mid) {
+        if self.sessions.get(id).is_some_and(|s| s.transport.is_reliable()) {
+            // RFC 8323 §2.2: nothing is acknowledged or rejected.
+            return;
+        }
         let pdu = self.blank(kind, Code::EMPTY, mid, 0);
         self.send_now(now, id, pdu);
     }

@@ -181,6 +181,7 @@ impl Engine {
         let session = self.sessions.get_mut(id)?;
         let max_size = session.max_pdu_size();
         let (kind, mid) = match (request.kind(), later) {
+            _ if session.transport.is_reliable() => (Type::Confirmable, Mid(0)),
             (Type::Confirmable, false) => (Type::Acknowledgement, request.mid()),
             (Type::Confirmable, true) => (Type::Confirmable, session.new_mid()),
             _ => (Type::NonConfirmable, session.new_mid()),

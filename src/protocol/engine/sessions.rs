@@ -56,7 +56,7 @@ impl Engine {
 
     /// Ends the session that was idle for longest if a new one would be one too many. Sessions
     /// that are still needed are passed over; after a few of them the new one is one too many.
-    fn make_room(&mut self, now: Instant) {
+    pub(super) fn make_room(&mut self, now: Instant) {
         let max = self.config.max_idle_sessions;
         if max == 0 || self.sessions.listed() < max {
             return;
@@ -139,6 +139,7 @@ impl Engine {
         }
         self.stop_watching(id);
         self.forget_observers(id);
+        self.forget_stream(id);
     }
 
     /// Ends one of the sessions that the application has left and that have done what they had
@@ -168,7 +169,7 @@ impl Engine {
         }
     }
 
-    fn nack(&mut self, session: SessionId, sent: Pdu, reason: NackReason) {
+    pub(super) fn nack(&mut self, session: SessionId, sent: Pdu, reason: NackReason) {
         let mid = sent.mid();
         self.events.push_back(Event::Nack { session, sent: Some(sent), reason, mid });
     }

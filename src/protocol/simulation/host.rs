@@ -275,6 +275,8 @@ impl Host {
             Event::Pong { session, received } => self.note(now, session, What::Pong(received.mid())),
             Event::Ended { session, .. } => self.note(now, session, What::Notice(Notice::Ended)),
             Event::Notice { session, notice } => self.note(now, session, What::Notice(notice)),
+            // Datagrams have no connection.
+            Event::HangUp { .. } => {}
         }
     }
 

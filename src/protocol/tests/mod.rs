@@ -16,3 +16,4 @@ mod operations;
 mod reliability;
 mod requests;
 mod sessions;
+mod streams;

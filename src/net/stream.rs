@@ -1,0 +1,125 @@
+//! Stream sockets: listeners, and connections that are made or were accepted.
+
+use super::sockaddr::{address_of, to_system};
+use crate::address::Address;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
+
+/// How many connections may wait to be accepted; the system has a limit of its own.
+const BACKLOG: i32 = 1024;
+
+/// A non-blocking socket that peers connect to.
+#[derive(Debug)]
+pub struct StreamListener {
+    socket: Socket,
+    local: Address,
+}
+
+impl StreamListener {
+    /// Listens. On an IPv6 address it also takes IPv4, whose peers then show as IPv4-mapped
+    /// addresses.
+    pub fn bind(local: &Address) -> io::Result<Self> {
+        let socket = new_socket(local)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&to_system(local)?)?;
+        socket.listen(BACKLOG)?;
+        let local = address_of(&socket.local_addr()?)?;
+        Ok(StreamListener { socket, local })
+    }
+
+    /// The address it is bound to.
+    pub fn local_addr(&self) -> &Address {
+        &self.local
+    }
+
+    /// Takes the next connection, with the address of the peer. `WouldBlock` if there is none.
+    pub fn accept(&self) -> io::Result<(StreamSocket, Address)> {
+        let (socket, remote) = self.socket.accept()?;
+        socket.set_nonblocking(true)?;
+        let remote = address_of(&remote)?;
+        Ok((StreamSocket::new(socket)?, remote))
+    }
+}
+
+impl AsRawFd for StreamListener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+/// A non-blocking connection.
+#[derive(Debug)]
+pub struct StreamSocket {
+    socket: Socket,
+    local: Address,
+}
+
+impl StreamSocket {
+    fn new(socket: Socket) -> io::Result<Self> {
+        let local = address_of(&socket.local_addr()?)?;
+        if matches!(local, Address::Ip(_)) {
+            // Messages are small, and a peer that waits for one should not wait for the next.
+            socket.set_tcp_nodelay(true)?;
+        }
+        Ok(StreamSocket { socket, local })
+    }
+
+    /// Begins to connect. The socket becomes writable when that is done;
+    /// [`StreamSocket::connected`] then says how it went.
+    pub fn connect(local: Option<&Address>, remote: &Address) -> io::Result<Self> {
+        let socket = new_socket(remote)?;
+        if let Some(local) = local {
+            if local.port() != 0 {
+                socket.set_reuse_address(true)?;
+            }
+            socket.bind(&to_system(local)?)?;
+        }
+        match socket.connect(&to_system(remote)?) {
+            Ok(()) => {}
+            Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            Err(e) => return Err(e),
+        }
+        StreamSocket::new(socket)
+    }
+
+    /// Whether a connection came about: asked once, when the socket is writable.
+    pub fn connected(&self) -> io::Result<()> {
+        self.socket.take_error()?.map_or(Ok(()), Err)
+    }
+
+    /// The address on this side.
+    pub fn local_addr(&self) -> &Address {
+        &self.local
+    }
+
+    /// Reads what there is. 0 stands for the end of the stream.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&self.socket).read(buffer)
+    }
+
+    /// Writes what the system takes.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        // A peer that has gone is an error here, and no signal to the process.
+        self.socket.send_with_flags(bytes, libc::MSG_NOSIGNAL)
+    }
+}
+
+impl AsRawFd for StreamSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+fn new_socket(address: &Address) -> io::Result<Socket> {
+    let (domain, protocol) = match address {
+        Address::Ip(ip) => (Domain::for_address(*ip), Some(Protocol::TCP)),
+        Address::Unix(_) => (Domain::UNIX, None),
+    };
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), protocol)?;
+    if matches!(address, Address::Ip(SocketAddr::V6(_))) {
+        socket.set_only_v6(false)?;
+    }
+    Ok(socket)
+}

@@ -1,0 +1,288 @@
+//! Sessions over reliable transports (RFC 8323): opening, messages out of bytes, and the end of a
+//! connection. What signalling messages mean is in [`super::signalling`].
+
+use super::{Engine, Event, Notice, OpenError, Timer};
+use crate::log::Level;
+use crate::message::pdu::DecodeError;
+use crate::message::{Code, Framing, Mid, Number, Pdu, Type};
+use crate::protocol::event::NackReason;
+use crate::protocol::session::{Path, Role, SessionId, State, Transport};
+use crate::protocol::stream::{Cutter, StreamError};
+use crate::protocol::time::Instant;
+
+/// The most memory that messages take of which only a part has come, in bytes, in a context.
+const MAX_PARTIAL: usize = 256 << 20;
+
+impl Engine {
+    /// Opens a session over a reliable transport whose connection is being made.
+    pub fn open_stream(
+        &mut self,
+        now: Instant,
+        path: Path,
+        transport: Transport,
+    ) -> Result<SessionId, OpenError> {
+        let mut session = self.new_session(now, path, Role::Client);
+        session.over_stream(transport);
+        self.sessions.insert(session).ok_or(OpenError::Exists)
+    }
+
+    /// A peer has made a connection. `None` if it is one too many.
+    pub fn accept_stream(&mut self, now: Instant, path: Path, transport: Transport) -> Option<SessionId> {
+        self.make_room(now);
+        let mut session = self.new_session(now, path, Role::Server);
+        session.over_stream(transport);
+        let id = self.sessions.insert(session)?;
+        self.notice(id, Notice::Connected);
+        self.notice(id, Notice::Opened);
+        Some(id)
+    }
+
+    /// The connection is there, and what protects it. The application of the side that made it is
+    /// told first; that of the other side has heard of it with its session.
+    pub fn handle_connected(&mut self, now: Instant, id: SessionId) {
+        self.heard = now;
+        match self.sessions.get(id).map(|s| s.role) {
+            Some(Role::Client) => {
+                self.watch_silence(now, id);
+                self.notice(id, Notice::Connected);
+            }
+            Some(Role::Server) => self.begin(now, id),
+            None => {}
+        }
+    }
+
+    /// Each side begins with its CSM (RFC 8323 §5.3).
+    pub(super) fn begin(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id).filter(|s| s.state == State::Connecting) else {
+            return;
+        };
+        if session.is_lost() {
+            return;
+        }
+        session.state = State::Csm;
+        self.send_csm(now, id);
+        let deadline = self.deadlines.set(now + self.config.csm_timeout, Timer::Csm(id));
+        if let Some(stream) = self.stream_mut(id) {
+            stream.csm_deadline = Some(deadline);
+        }
+    }
+
+    /// Bytes came for a session: works off the message that ends in them, if one does, and moves
+    /// `input` behind it. `false` if nothing is left to do with it.
+    pub fn handle_stream(&mut self, now: Instant, id: SessionId, input: &mut &[u8]) -> bool {
+        let max = u64::from(self.config.csm_max_message_size);
+        let max_token = self.config.max_token as usize;
+        let mut pdu = self.blank(Type::Reset, Code::EMPTY, Mid(0), 0);
+        let Some(session) = self.sessions.get_mut(id) else { return false };
+        let framing = session.transport.framing();
+        let Some(stream) = session.stream.as_deref_mut().filter(|s| !s.is_lost) else { return false };
+        let before = stream.inbound.kept();
+        let cut = stream.inbound.next(input, max);
+        let cut = cut.map(|message| message.map(|bytes| pdu.decode_into(framing, bytes, max_token)));
+        self.partial = self.partial - before + stream.inbound.kept();
+        self.sessions.touch(id, now);
+        self.heard = now;
+        match cut {
+            Ok(Some(decoded)) => {
+                self.handle_decoded(now, id, pdu, decoded);
+                return true;
+            }
+            Ok(None) if self.partial > MAX_PARTIAL => {
+                self.abort(now, id, None, "too much is under way");
+            }
+            Ok(None) => {}
+            Err(error) => self.break_off(now, id, error),
+        }
+        self.recycle(pdu);
+        false
+    }
+
+    /// A whole message came, in a frame that says where it ends.
+    pub fn handle_frame(&mut self, now: Instant, id: SessionId, bytes: &[u8]) {
+        let max_token = self.config.max_token as usize;
+        let Some(session) = self.sessions.get(id) else { return };
+        let framing = session.transport.framing();
+        if session.stream.as_ref().is_none_or(|s| s.is_lost) {
+            return;
+        }
+        self.sessions.touch(id, now);
+        self.heard = now;
+        let mut pdu = self.blank(Type::Reset, Code::EMPTY, Mid(0), 0);
+        let decoded = pdu.decode_into(framing, bytes, max_token);
+        self.handle_decoded(now, id, pdu, decoded);
+    }
+
+    fn handle_decoded(&mut self, now: Instant, id: SessionId, pdu: Pdu, decoded: Result<(), DecodeError>) {
+        if let Err(error) = decoded {
+            self.recycle(pdu);
+            return self.break_off(now, id, StreamError::Malformed(error.reason));
+        }
+        crate::log::pdu::show(Level::DEBUG, &pdu, Framing::Tcp);
+        let code = pdu.code();
+        if code.is_signalling() {
+            self.handle_signal(now, id, pdu);
+        } else if code.is_empty() {
+            // RFC 8323 §3.4: they may be sent at any time and mean nothing.
+            self.recycle(pdu);
+        } else if code.is_request() {
+            self.handle_request(now, id, pdu, false);
+        } else if code.is_response() {
+            self.handle_stream_response(now, id, pdu);
+        } else {
+            crate::log!(DEBUG, "code {code} is reserved: message ignored");
+            self.recycle(pdu);
+        }
+    }
+
+    /// A response (RFC 8323 §3.1: there are no types, so nothing acknowledges or rejects it).
+    fn handle_stream_response(&mut self, now: Instant, id: SessionId, pdu: Pdu) {
+        if self.bad_option(&pdu).is_some() || !self.match_response(id, &pdu) {
+            if let Some(session) = self.sessions.get(id) {
+                crate::log!(DEBUG, "** {session}: response refused");
+            }
+            return self.recycle(pdu);
+        }
+        if let Some(request) = self.stream_mut(id).and_then(|s| s.answered(pdu.token())) {
+            self.recycle(request);
+        }
+        // The transport keeps the order (RFC 8323 §7.1): no notification is outdated.
+        if pdu.option(Number::OBSERVE).is_some() {
+            self.is_outdated(now, id, &pdu);
+        }
+        self.deliver_response(now, id, None, pdu);
+    }
+
+    /// What came cannot be read on: RFC 8323 §5.6 has the connection aborted, with the reason.
+    fn break_off(&mut self, now: Instant, id: SessionId, error: StreamError) {
+        if let Some(session) = self.sessions.get(id) {
+            crate::log!(WARN, "** {session}: {error}");
+        }
+        self.notice(id, Notice::BadPacket);
+        self.abort(now, id, None, &error.to_string());
+    }
+
+    /// The application is about to hear of a session's readiness: it is ready when it has.
+    pub(super) fn establish(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id).filter(|s| s.state == State::Csm) else { return };
+        session.state = State::Established;
+        self.flush_stream(now, id);
+    }
+
+    /// The transport takes no more bytes of this session for now, or does again.
+    pub fn handle_blocked(&mut self, now: Instant, id: SessionId, is_blocked: bool) {
+        if let Some(stream) = self.stream_mut(id) {
+            stream.is_blocked = is_blocked;
+        }
+        if !is_blocked {
+            self.flush_stream(now, id);
+        }
+    }
+
+    /// Sends what waits, as long as the transport takes it.
+    fn flush_stream(&mut self, now: Instant, id: SessionId) {
+        loop {
+            let Some(session) = self.sessions.get_mut(id) else { return };
+            if session.is_left() && session.is_idle() {
+                return self.left.push(id);
+            }
+            if session.state != State::Established || session.waiting_len() == 0 || session.is_blocked() {
+                return;
+            }
+            let Some(pdu) = session.waiting_mut().pop_front() else { return };
+            let (size, max) = (pdu.encoded_len(session.transport.framing()), session.mtu as usize);
+            if let Some(stream) = &mut session.stream {
+                stream.waiting = stream.waiting.saturating_sub(size);
+            }
+            if size > max {
+                // It was accepted before the peer said what it takes.
+                crate::log!(WARN, "** {session}: message of {size} bytes is larger than the {max} allowed");
+                session.exchanges.abandon(pdu.token());
+                self.nack(id, pdu, NackReason::NotDeliverable);
+                continue;
+            }
+            self.send_now(now, id, pdu);
+        }
+    }
+
+    /// The connection is lost, or could not be made: each request that has no answer is handed
+    /// back, and the session is of no use any more. One that a peer opened ends.
+    pub fn handle_lost(&mut self, id: SessionId, reason: NackReason) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let (state, socket) = (session.state, session.path.socket);
+        let Some(stream) = session.stream.as_deref_mut().filter(|s| !s.is_lost) else { return };
+        stream.is_lost = true;
+        self.forget_stream(id);
+        self.events.push_back(Event::HangUp { session: id, socket });
+        if state == State::Connecting {
+            self.notice(id, Notice::NotConnected);
+        }
+        let unanswered = self.take_unanswered(id);
+        if unanswered.is_empty() {
+            self.events.push_back(Event::Nack { session: id, sent: None, reason, mid: Mid(0) });
+        }
+        unanswered.into_iter().for_each(|pdu| self.nack(id, pdu, reason));
+        self.stop_watching(id);
+        self.forget_observers(id);
+        if state != State::Connecting {
+            self.notice(id, Notice::Disconnected);
+        }
+        self.notice(id, if state == State::Established { Notice::Unready } else { Notice::NotReady });
+    }
+
+    /// The application is about to hear of this: what changes with it, and what will when it has
+    /// heard.
+    pub(super) fn note_told(&mut self, id: SessionId, notice: Notice) {
+        match notice {
+            Notice::Disconnected | Notice::NotReady | Notice::Unready => {
+                if let Some(session) = self.sessions.get_mut(id).filter(|s| s.state != State::Ended) {
+                    session.state = State::Closed;
+                }
+            }
+            Notice::Ready | Notice::Connected => {}
+            _ => return,
+        }
+        self.told = Some((id, notice));
+    }
+
+    /// The application has heard that a session is of no use any more.
+    pub(super) fn lost_told(&mut self, id: SessionId) {
+        match self.sessions.get(id) {
+            Some(session) if session.role == Role::Server => self.end(id),
+            Some(session) if session.is_left() => self.left.push(id),
+            _ => {}
+        }
+    }
+
+    /// Lets go of all that is kept for the connection of a session.
+    pub(super) fn forget_stream(&mut self, id: SessionId) {
+        let Some(stream) = self.sessions.get_mut(id).and_then(|s| s.stream.as_deref_mut()) else { return };
+        stream.is_blocked = false;
+        self.partial -= stream.inbound.kept();
+        stream.inbound = Cutter::default();
+        for key in [stream.csm_deadline.take(), stream.pong_deadline.take()].into_iter().flatten() {
+            self.deadlines.cancel(key);
+        }
+    }
+
+    /// Takes out all requests that were sent and not answered, and all messages that wait.
+    fn take_unanswered(&mut self, id: SessionId) -> Vec<Pdu> {
+        let Some(session) = self.sessions.get_mut(id) else { return Vec::new() };
+        let mut all = session.stream.as_mut().map(|s| s.take_asked()).unwrap_or_default();
+        all.extend(session.take_waiting());
+        for pdu in all.iter().filter(|pdu| pdu.code().is_request()) {
+            session.exchanges.abandon(pdu.token());
+        }
+        all
+    }
+
+    pub(super) fn stream_mut(&mut self, id: SessionId) -> Option<&mut crate::protocol::stream::Stream> {
+        self.sessions.get_mut(id)?.stream.as_deref_mut()
+    }
+
+    /// Whether bytes of this session are taken in now: not from a client that does not take our
+    /// answers, so that a peer that only asks makes nothing grow here. This side as a client reads
+    /// on, or two that both write would wait for each other.
+    pub fn takes_input(&self, id: SessionId) -> bool {
+        self.sessions.get(id).is_some_and(|s| s.role == Role::Client || !s.is_blocked())
+    }
+}

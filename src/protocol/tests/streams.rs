@@ -1,0 +1,249 @@
+//! Sessions over streams, byte by byte (RFC 8323): what goes out, what the application hears.
+
+use crate::address::Address;
+use crate::message::{Code, Framing, Mid, Number, Pdu, Type};
+use crate::protocol::event::{Event, NackReason};
+use crate::protocol::session::{Path, SessionId, SocketId, State, Transport};
+use crate::protocol::{Engine, Instant};
+
+const NOW: Instant = Instant(1000);
+/// Max-Message-Size 8,388,864 and Block-Wise-Transfer.
+const CSM: &[u8] = &[0x50, 0xe1, 0x23, 0x80, 0x01, 0x00, 0x20];
+const PLAIN_CSM: &[u8] = &[0x00, 0xe1];
+
+/// One end of a connection.
+struct End {
+    engine: Engine,
+    id: SessionId,
+}
+
+impl End {
+    /// A client whose connection is being made.
+    fn client() -> End {
+        let mut engine = Engine::new(Box::new(|| 0));
+        let address = |port| Address::Ip(([127, 0, 0, 1], port).into());
+        let path = Path { socket: SocketId(0), local: address(1), remote: address(2), ifindex: 0 };
+        let id = engine.open_stream(NOW, path, Transport::Tcp).unwrap();
+        engine.hold(id);
+        End { engine, id }
+    }
+
+    /// A client that may send.
+    fn ready() -> End {
+        let mut end = End::client();
+        end.engine.handle_connected(NOW, end.id);
+        end.drain();
+        end.receive(PLAIN_CSM);
+        assert_eq!(end.drain(), (vec![], vec!["Ready".to_owned()]));
+        end
+    }
+
+    /// A server that a peer has connected to.
+    fn server() -> End {
+        let mut engine = Engine::new(Box::new(|| 0));
+        let address = |port| Address::Ip(([127, 0, 0, 1], port).into());
+        let path = Path { socket: SocketId(0), local: address(2), remote: address(1), ifindex: 0 };
+        let id = engine.accept_stream(NOW, path, Transport::Tcp).unwrap();
+        let mut end = End { engine, id };
+        assert_eq!(end.drain(), (vec![], vec!["Connected".to_owned(), "Opened".to_owned()]));
+        end.engine.handle_connected(NOW, id);
+        assert_eq!(end.drain(), (CSM.to_vec(), vec![]));
+        end
+    }
+
+    fn receive(&mut self, mut bytes: &[u8]) {
+        while self.engine.handle_stream(NOW, self.id, &mut bytes) {}
+    }
+
+    /// What goes out and what the application hears.
+    fn drain(&mut self) -> (Vec<u8>, Vec<String>) {
+        let mut heard = Vec::new();
+        while let Some(event) = self.engine.poll_event() {
+            heard.push(match event {
+                Event::Notice { notice, .. } => format!("{notice:?}"),
+                Event::Nack { sent, reason, .. } => {
+                    format!("Nack {reason:?} {:?}", sent.map(|pdu| pdu.token().to_vec()))
+                }
+                Event::Response { received, .. } => format!("Response {}", received.code()),
+                Event::Request(mut request) => {
+                    let heard = format!("Request {}", request.request.code());
+                    request.response.set_code(Code::CONTENT);
+                    self.engine.respond(NOW, request);
+                    heard
+                }
+                Event::Ping { .. } => "Ping".to_owned(),
+                Event::Pong { .. } => "Pong".to_owned(),
+                Event::HangUp { .. } => "HangUp".to_owned(),
+                Event::Ended { .. } => "Ended".to_owned(),
+            });
+        }
+        let bytes = self.engine.transmits().iter().flat_map(|t| t.bytes.to_vec()).collect();
+        self.engine.transmits().clear();
+        (bytes, heard)
+    }
+
+    fn state(&self) -> State {
+        self.engine.sessions().get(self.id).unwrap().state
+    }
+}
+
+fn get(token: &[u8]) -> Pdu {
+    let mut pdu = Pdu::new(Type::Confirmable, Code::GET, Mid(0), 100);
+    pdu.set_token(token).unwrap();
+    pdu
+}
+
+/// A signalling message with an option of the lowest number that nobody knows.
+fn critical(code: Code) -> Vec<u8> {
+    let mut pdu = Pdu::new(Type::Confirmable, code, Mid(0), 100);
+    pdu.add_option(Number(1), b"x").unwrap();
+    pdu.encode(Framing::Tcp).to_vec()
+}
+
+#[test]
+fn a_client_is_ready_with_the_csm_of_its_peer_and_sends_what_has_waited() {
+    let mut end = End::client();
+    end.engine.handle_connected(NOW, end.id);
+    assert_eq!(end.drain(), (CSM.to_vec(), vec!["Connected".to_owned()]));
+    end.engine.send(NOW, end.id, get(b"a")).unwrap();
+    assert_eq!(end.drain().0, []);
+    end.receive(CSM);
+    assert_eq!(end.state(), State::Csm);
+    assert_eq!(end.drain(), (vec![0x01, 0x01, b'a'], vec!["Ready".to_owned()]));
+    assert_eq!(end.state(), State::Established);
+    assert_eq!(end.engine.sessions().get(end.id).unwrap().max_pdu_size(), 8_388_858);
+}
+
+#[test]
+fn without_the_csm_of_its_peer_it_goes_on_after_a_time() {
+    let mut end = End::client();
+    end.engine.handle_connected(NOW, end.id);
+    end.drain();
+    let due = end.engine.poll_timeout().unwrap();
+    assert_eq!(due, NOW + end.engine.config.csm_timeout);
+    end.engine.handle_timeout(due);
+    assert_eq!(end.drain().1, ["Ready"]);
+    assert_eq!(end.state(), State::Established);
+}
+
+#[test]
+fn a_response_is_matched_by_its_token_and_nothing_is_acknowledged() {
+    let mut end = End::ready();
+    end.engine.send(NOW, end.id, get(b"a")).unwrap();
+    end.drain();
+    end.receive(&[0x01, 0x45, b'b', 0x01, 0x45, b'a']);
+    assert_eq!(end.drain(), (vec![], vec!["Response 2.05".to_owned()]));
+}
+
+#[test]
+fn each_request_without_answer_is_handed_back_when_the_connection_is_lost() {
+    let mut end = End::ready();
+    for token in [b"a", b"b", b"c"] {
+        end.engine.send(NOW, end.id, get(token)).unwrap();
+    }
+    end.receive(&[0x01, 0x45, b'b']);
+    end.drain();
+    end.engine.handle_lost(end.id, NackReason::NotDeliverable);
+    let nack = |token: &[u8]| format!("Nack NotDeliverable {:?}", Some(token.to_vec()));
+    let expected =
+        ["HangUp".to_owned(), nack(b"a"), nack(b"c"), "Disconnected".to_owned(), "Unready".to_owned()];
+    assert_eq!(end.drain().1, expected);
+    assert_eq!(end.state(), State::Closed);
+    assert!(end.engine.send(NOW, end.id, get(b"d")).is_err());
+}
+
+#[test]
+fn a_connection_that_cannot_be_made_is_told_once() {
+    let mut end = End::client();
+    end.engine.handle_lost(end.id, NackReason::NotDeliverable);
+    end.engine.handle_lost(end.id, NackReason::NotDeliverable);
+    assert_eq!(end.drain().1, ["HangUp", "NotConnected", "Nack NotDeliverable None", "NotReady"]);
+}
+
+#[test]
+fn the_session_of_a_server_ends_with_its_connection() {
+    let mut end = End::server();
+    end.receive(PLAIN_CSM);
+    end.drain();
+    end.engine.handle_lost(end.id, NackReason::NotDeliverable);
+    assert_eq!(end.drain().1, ["HangUp", "Nack NotDeliverable None", "Disconnected", "Unready", "Ended"]);
+    assert_eq!(end.engine.census(), Default::default());
+}
+
+#[test]
+fn a_ping_is_answered_with_its_token_and_custody() {
+    let mut end = End::server();
+    end.receive(PLAIN_CSM);
+    end.drain();
+    end.receive(&[0x01, 0xe2, b't']);
+    assert_eq!(end.drain(), (vec![0x11, 0xe3, b't', 0x20], vec!["Ping".to_owned()]));
+}
+
+#[test]
+fn an_unknown_critical_option_of_a_csm_is_named_in_the_abort() {
+    let mut end = End::server();
+    end.receive(&critical(Code::CSM));
+    let (sent, heard) = end.drain();
+    let mut abort = Pdu::new(Type::Confirmable, Code::EMPTY, Mid(0), 0);
+    abort.decode_into(Framing::Tcp, &sent, 8).unwrap();
+    assert_eq!((abort.code(), abort.option_uint(Number(2))), (Code::ABORT, Some(1)));
+    assert_eq!(heard, ["HangUp", "Nack NotDeliverable None", "Disconnected", "NotReady", "Ended"]);
+}
+
+#[test]
+fn other_signals_with_an_unknown_critical_option_are_ignored() {
+    let mut end = End::ready();
+    for code in [Code::PING, Code::PONG, Code::RELEASE, Code::ABORT, Code::new(7, 6)] {
+        end.receive(&critical(code));
+        assert_eq!(end.drain(), (vec![], vec![]));
+    }
+}
+
+#[test]
+fn a_released_connection_is_left_when_nothing_waits_in_it() {
+    let mut end = End::ready();
+    end.receive(&[0x00, 0xe4]);
+    assert_eq!(end.drain().1, ["HangUp", "Nack NotDeliverable None", "Disconnected", "Unready"]);
+}
+
+#[test]
+fn empty_messages_mean_nothing() {
+    let mut end = End::ready();
+    end.receive(&[0, 0, 0, 0]);
+    assert_eq!(end.drain(), (vec![], vec![]));
+}
+
+#[test]
+fn what_is_no_message_is_answered_by_an_abort() {
+    let bad: [&[u8]; 4] = [
+        // A token of the length that is reserved.
+        &[0x0f, 0x01],
+        // 4 GB.
+        &[0xf0, 0xff, 0xff, 0xff, 0xff, 0x01],
+        // A payload marker without payload.
+        &[0x10, 0x01, 0xff],
+        // An option that ends behind the message.
+        &[0x10, 0x01, 0x19],
+    ];
+    for bytes in bad {
+        let mut end = End::ready();
+        end.receive(bytes);
+        let (sent, heard) = end.drain();
+        assert_eq!(sent.get(1..).and_then(|s| s.iter().find(|b| **b == Code::ABORT.0)), Some(&Code::ABORT.0));
+        assert_eq!(heard[..2], ["BadPacket", "HangUp"], "{bytes:x?}");
+        assert_eq!(end.engine.census().exchanges, 0);
+    }
+}
+
+#[test]
+fn while_the_peer_does_not_read_messages_wait_up_to_a_limit() {
+    let mut end = End::ready();
+    end.engine.handle_blocked(NOW, end.id, true);
+    let mut waiting = 0;
+    while end.engine.send(NOW, end.id, get(&[waiting as u8, (waiting >> 8) as u8])).is_ok() {
+        waiting += 1;
+    }
+    assert_eq!((end.drain().0.len(), waiting), (0, 1024));
+    end.engine.handle_blocked(NOW, end.id, false);
+    assert_eq!(end.drain().0.len(), 1024 * 4);
+}
