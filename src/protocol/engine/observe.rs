@@ -279,9 +279,14 @@ impl Engine {
     }
 
     fn resource_ends(&mut self, now: Instant, resource: ResourceId) {
+        let observers: Vec<_> = self.observers.of_resource(resource).collect();
+        // Its end is a change that they are told of.
+        if let (Some(entry), false) = (self.resources.get(resource), observers.is_empty()) {
+            entry.resource.next_observe_number();
+            self.track_number(resource);
+        }
         self.track_gone(resource);
         let restarting = self.tracking.is_restarting();
-        let observers: Vec<_> = self.observers.of_resource(resource).collect();
         for id in observers {
             let Some(observer) = self.observers.get_mut(id) else { continue };
             let (session, token) = (observer.session, Token::new(observer.request.token()));

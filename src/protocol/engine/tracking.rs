@@ -296,10 +296,10 @@ mod tests {
         assert_eq!(told(&mut engine), ["observed 0", "number 2"]);
         assert_eq!(restore(&mut engine, REQUEST), Ok(0));
         assert!(told(&mut engine).is_empty(), "it is there");
-        (0..4).for_each(|_| assert!(engine.notify(resource)));
+        (0..6).for_each(|_| assert!(engine.notify(resource)));
         assert_eq!(told(&mut engine), ["number 3", "number 6"]);
         engine.remove_resource(Instant(0), resource);
-        assert_eq!(told(&mut engine), ["gone", "unobserved 0"]);
+        assert_eq!(told(&mut engine), ["number 9", "gone", "unobserved 0"]);
         assert_eq!(engine.transmits().len(), 1, "the observer hears that it is gone");
     }
 
