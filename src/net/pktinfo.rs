@@ -4,9 +4,11 @@ use crate::address::Address;
 use crate::net::sockaddr::{in_addr, ipv4};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Room for the one control message that is asked for: the larger of the two kinds.
-// SAFETY: a computation on a length.
-const CONTROL: usize = unsafe { libc::CMSG_SPACE(size_of::<libc::in6_pktinfo>() as u32) } as usize;
+/// Room for the local address, the larger of the two kinds, and the size of segments.
+// SAFETY: a computation on lengths.
+const CONTROL: usize = unsafe {
+    libc::CMSG_SPACE(size_of::<libc::in6_pktinfo>() as u32) + libc::CMSG_SPACE(size_of::<u16>() as u32)
+} as usize;
 
 /// The local side of a datagram: the address it was sent to or shall come from, and the interface.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -18,7 +20,7 @@ pub struct Source {
     pub ifindex: u32,
 }
 
-/// Memory for a control message, aligned for its header.
+/// Memory for control messages, aligned for their headers.
 #[repr(align(8))]
 pub(super) struct Control([u8; CONTROL]);
 
@@ -28,6 +30,28 @@ impl Control {
 
     pub(super) fn new() -> Control {
         Control([0; CONTROL])
+    }
+
+    /// Adds a control message to those that `header` has in this memory. What there is no room for is left out.
+    pub(super) fn add<T: Copy>(&mut self, header: &mut libc::msghdr, level: i32, kind: i32, value: T) {
+        let at: usize = header.msg_controllen as _;
+        // SAFETY: computations on a length.
+        let (len, space) = unsafe {
+            let size = size_of::<T>() as u32;
+            (libc::CMSG_LEN(size), libc::CMSG_SPACE(size) as usize)
+        };
+        let Some(room) = self.0.get_mut(at..at + space) else { return };
+        let message = room.as_mut_ptr().cast::<libc::cmsghdr>();
+        // SAFETY: `room` is as long as the message with its padding. It is aligned, as the memory is and as
+        // CMSG_SPACE keeps it.
+        unsafe {
+            (*message).cmsg_level = level;
+            (*message).cmsg_type = kind;
+            (*message).cmsg_len = len as _;
+            libc::CMSG_DATA(message).cast::<T>().write_unaligned(value);
+        }
+        header.msg_control = (&raw mut self.0).cast();
+        header.msg_controllen = (at + space) as _;
     }
 }
 
@@ -119,25 +143,25 @@ impl PacketSource {
         })
     }
 
-    /// Writes it as the one control message of a datagram.
+    /// Adds it to the control messages of a datagram.
     pub(super) fn write(&self, control: &mut Control, header: &mut libc::msghdr) {
-        header.msg_control = (&raw mut control.0).cast();
-        let (level, kind, len) = match self {
-            PacketSource::V4(_) => (libc::IPPROTO_IP, libc::IP_PKTINFO, size_of::<libc::in_pktinfo>()),
-            PacketSource::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, size_of::<libc::in6_pktinfo>()),
-        };
-        // SAFETY: `control` has room for the larger of the two, and is aligned for its header.
-        unsafe {
-            header.msg_controllen = libc::CMSG_SPACE(len as u32) as _;
-            let message = libc::CMSG_FIRSTHDR(header);
-            (*message).cmsg_level = level;
-            (*message).cmsg_type = kind;
-            (*message).cmsg_len = libc::CMSG_LEN(len as u32) as _;
-            let data = libc::CMSG_DATA(message);
-            match self {
-                PacketSource::V4(info) => data.cast::<libc::in_pktinfo>().write_unaligned(*info),
-                PacketSource::V6(info) => data.cast::<libc::in6_pktinfo>().write_unaligned(*info),
+        match self {
+            PacketSource::V4(info) => control.add(header, libc::IPPROTO_IP, libc::IP_PKTINFO, *info),
+            PacketSource::V6(info) => control.add(header, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, *info),
+        }
+    }
+}
+
+impl PartialEq for PacketSource {
+    fn eq(&self, other: &PacketSource) -> bool {
+        match (self, other) {
+            (PacketSource::V4(a), PacketSource::V4(b)) => {
+                (a.ipi_ifindex, a.ipi_spec_dst.s_addr) == (b.ipi_ifindex, b.ipi_spec_dst.s_addr)
             }
+            (PacketSource::V6(a), PacketSource::V6(b)) => {
+                (a.ipi6_ifindex, a.ipi6_addr.s6_addr) == (b.ipi6_ifindex, b.ipi6_addr.s6_addr)
+            }
+            _ => false,
         }
     }
 }

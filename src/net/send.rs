@@ -1,4 +1,9 @@
 //! Datagrams going out, one by one or by the batch.
+//!
+//! Datagrams of one size that go the same way one after the other are handed to the system as one piece, with the
+//! size at which it cuts them apart again (`UDP_SEGMENT`): it routes and queues them once. That is what makes
+//! bursts to one peer cheap, such as its notifications when it observes much. Where the system or the network
+//! device cannot do that, they go one by one.
 
 use super::pktinfo::{Control, PacketSource, Source};
 use super::recv::BATCH;
@@ -9,6 +14,27 @@ use smallvec::SmallVec;
 use socket2::SockAddr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::OnceLock;
+
+/// The most datagrams of one piece; any system that cuts takes as many.
+const MAX_SEGMENTS: usize = 64;
+
+/// The most bytes of one piece: what UDP over IPv4 can carry in one datagram.
+const MAX_PIECE: usize = 65_507;
+
+/// Whether this system cuts pieces. One that does not know of it would send them as they are.
+fn cuts_pieces(socket: BorrowedFd<'_>) -> bool {
+    static CUTS: OnceLock<bool> = OnceLock::new();
+    *CUTS.get_or_init(|| {
+        let (mut size, mut len): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
+        // SAFETY: `size` is what the option gives, and its length is told.
+        let known = unsafe {
+            let value = (&raw mut size).cast();
+            libc::getsockopt(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, value, &raw mut len)
+        };
+        known == 0
+    })
+}
 
 fn vector_of(bytes: &[u8]) -> libc::iovec {
     libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }
@@ -72,20 +98,58 @@ pub struct Outcome {
     pub error: Option<io::Error>,
 }
 
-struct Outgoing {
+/// Datagrams that go the same way, side by side in the arena.
+struct Run {
     remote: Option<SockAddr>,
     source: Option<PacketSource>,
-    /// Where its bytes end in the arena; they begin where those of the one before end.
+    /// The size of each; the last may be shorter.
+    segment: usize,
+    /// How many.
+    count: usize,
+    /// Where the bytes end; they begin where those of the run before end.
     end: usize,
 }
 
+impl Run {
+    /// Whether a datagram of `len` bytes to the same place can be the next of this run, which begins at `start`.
+    fn takes(&self, start: usize, len: usize) -> bool {
+        let size = self.end - start;
+        // Behind a shorter one nothing follows: the system cuts at equal distances.
+        size == self.count * self.segment
+            && (1..=self.segment).contains(&len)
+            && self.count < MAX_SEGMENTS
+            && size + len <= MAX_PIECE
+    }
+}
+
 /// Datagrams waiting to be sent together. It grows as needed and keeps its memory.
-#[derive(Default)]
 pub struct SendBatch {
     arena: Vec<u8>,
-    outgoing: Vec<Outgoing>,
-    /// The first that is not sent yet.
+    runs: Vec<Run>,
+    /// Where in the arena the last run begins.
+    last: usize,
+    /// The first run that is not sent yet, or not in full.
     next: usize,
+    /// Where its bytes begin.
+    start: usize,
+    /// How many datagrams wait.
+    waiting: usize,
+    /// Runs go as one piece.
+    in_pieces: bool,
+}
+
+impl Default for SendBatch {
+    fn default() -> Self {
+        SendBatch {
+            arena: Vec::new(),
+            runs: Vec::new(),
+            last: 0,
+            next: 0,
+            start: 0,
+            waiting: 0,
+            in_pieces: true,
+        }
+    }
 }
 
 impl SendBatch {
@@ -103,26 +167,39 @@ impl SendBatch {
     ) -> io::Result<()> {
         let name = remote.map(to_system).transpose()?;
         let source = source.and_then(|source| PacketSource::new(source, remote));
+        let start = if self.runs.len() == self.next + 1 { self.start } else { self.last };
+        let known = self
+            .runs
+            .last_mut()
+            .filter(|run| run.takes(start, bytes.len()) && run.remote == name && run.source == source);
         self.arena.extend_from_slice(bytes);
-        self.outgoing.push(Outgoing { remote: name, source, end: self.arena.len() });
+        let end = self.arena.len();
+        match known {
+            Some(run) => (run.count, run.end) = (run.count + 1, end),
+            None => {
+                self.last = end - bytes.len();
+                self.runs.push(Run { remote: name, source, segment: bytes.len(), count: 1, end });
+            }
+        }
+        self.waiting += 1;
         Ok(())
     }
 
     /// How many are waiting.
     pub fn len(&self) -> usize {
-        self.outgoing.len() - self.next
+        self.waiting
     }
 
     /// Whether none is waiting.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.waiting == 0
     }
 
     /// Drops all of them.
     pub fn clear(&mut self) {
         self.arena.clear();
-        self.outgoing.clear();
-        self.next = 0;
+        self.runs.clear();
+        (self.last, self.next, self.start, self.waiting) = (0, 0, 0, 0);
     }
 
     /// Drops the first of those that wait.
@@ -130,15 +207,26 @@ impl SendBatch {
         self.advance(1);
     }
 
-    fn advance(&mut self, n: usize) {
-        self.next += n;
-        if self.next >= self.outgoing.len() {
+    /// So many datagrams are done with.
+    fn advance(&mut self, mut datagrams: usize) {
+        self.waiting = self.waiting.saturating_sub(datagrams);
+        while let Some(run) = self.runs.get_mut(self.next) {
+            if datagrams < run.count {
+                run.count -= datagrams;
+                self.start += datagrams * run.segment;
+                break;
+            }
+            datagrams -= run.count;
+            (self.start, self.next) = (run.end, self.next + 1);
+        }
+        if self.waiting == 0 {
             self.clear();
         }
     }
 
     /// Sends all of them, or up to the first that fails.
     pub(super) fn flush(&mut self, socket: BorrowedFd<'_>) -> Outcome {
+        self.in_pieces &= cuts_pieces(socket);
         let mut sent = 0;
         while !self.is_empty() {
             match self.send_some(socket) {
@@ -147,32 +235,41 @@ impl SendBatch {
                     self.advance(n);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if self.is_of_piece(&error) => self.in_pieces = false,
                 Err(error) => return Outcome { sent, error: Some(error) },
             }
         }
         Outcome { sent, error: None }
     }
 
-    /// One system call.
+    /// Whether sending may have failed because it was a piece: the device does not do the checksums of its parts
+    /// (EIO), or they are larger than what the path takes (EINVAL).
+    fn is_of_piece(&self, error: &io::Error) -> bool {
+        self.in_pieces
+            && self.runs.get(self.next).is_some_and(|run| run.count > 1)
+            && matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE))
+    }
+
+    /// One system call. Gives how many datagrams it took.
     fn send_some(&self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         // Headers point into their neighbours, so they live here and for this call only.
         let mut vectors: [MaybeUninit<libc::iovec>; BATCH] = [const { MaybeUninit::uninit() }; BATCH];
         let mut controls: [MaybeUninit<Control>; BATCH] = [const { MaybeUninit::uninit() }; BATCH];
         let mut headers: SmallVec<[libc::mmsghdr; BATCH]> = SmallVec::new();
-        let mut start = match self.next.checked_sub(1) {
-            Some(before) => self.outgoing.get(before).map_or(0, |o| o.end),
-            None => 0,
-        };
-        let waiting = self.outgoing.iter().skip(self.next);
-        for ((out, vector), control) in waiting.zip(&mut vectors).zip(&mut controls) {
-            let bytes = self.arena.get(start..out.end).unwrap_or_default();
-            start = out.end;
-            let vector = vector.write(vector_of(bytes));
+        let mut counts: SmallVec<[usize; BATCH]> = SmallVec::new();
+        for ((piece, vector), control) in self.pieces().zip(&mut vectors).zip(&mut controls) {
+            let vector = vector.write(vector_of(piece.bytes));
             let control = control.write(Control::new());
             // SAFETY: plain data for which zero is a value.
             let mut message = unsafe { zeroed::<libc::mmsghdr>() };
-            message.msg_hdr = header_of(out.remote.as_ref(), out.source.as_ref(), vector, control);
+            let (remote, source) = (piece.run.remote.as_ref(), piece.run.source.as_ref());
+            message.msg_hdr = header_of(remote, source, vector, control);
+            if piece.count > 1 {
+                let segment = piece.run.segment as u16;
+                control.add(&mut message.msg_hdr, libc::SOL_UDP, libc::UDP_SEGMENT, segment);
+            }
             headers.push(message);
+            counts.push(piece.count);
         }
         // SAFETY: all that the headers point to is alive; sending only reads it.
         let n = unsafe {
@@ -183,12 +280,134 @@ impl SendBatch {
                 (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _,
             )
         };
-        usize::try_from(n).map_err(|_| io::Error::last_os_error())
+        let n = usize::try_from(n).map_err(|_| io::Error::last_os_error())?;
+        Ok(counts.iter().take(n).sum())
     }
+
+    /// What waits, as it is handed to the system: whole runs, or each datagram by itself.
+    fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        let waiting = self.runs.iter().skip(self.next);
+        let starts = core::iter::once(self.start).chain(waiting.clone().map(|run| run.end));
+        waiting.zip(starts).flat_map(move |(run, start)| {
+            let (size, count) = match self.in_pieces {
+                true => (run.end - start, run.count),
+                false => (run.segment, 1),
+            };
+            (0..run.count / count.max(1)).map(move |i| {
+                let from = start + i * size;
+                let bytes = self.arena.get(from..run.end.min(from + size)).unwrap_or_default();
+                Piece { run, bytes, count }
+            })
+        })
+    }
+}
+
+/// What is handed to the system as one.
+struct Piece<'a> {
+    run: &'a Run,
+    bytes: &'a [u8],
+    /// How many datagrams it is.
+    count: usize,
 }
 
 impl core::fmt::Debug for SendBatch {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("SendBatch").field("waiting", &self.len()).finish()
+        f.debug_struct("SendBatch").field("waiting", &self.waiting).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{RecvBatch, UdpSocket};
+    use std::os::fd::AsFd;
+    use std::time::{Duration, Instant};
+
+    fn ip(text: &str) -> Address {
+        Address::Ip(text.parse().unwrap())
+    }
+
+    /// Sends datagrams of these sizes, to the first or the second of two sockets; gives what each received.
+    fn sent(sizes: &[(usize, usize)], in_pieces: bool) -> [Vec<Vec<u8>>; 2] {
+        let to = [UdpSocket::bind(&ip("127.0.0.1:0")).unwrap(), UdpSocket::bind(&ip("[::1]:0")).unwrap()];
+        let from = [UdpSocket::bind(&ip("127.0.0.1:0")).unwrap(), UdpSocket::bind(&ip("[::1]:0")).unwrap()];
+        let mut seen = [Vec::new(), Vec::new()];
+        for which in [0, 1] {
+            let mut batch = SendBatch { in_pieces, ..SendBatch::new() };
+            let source = Source { address: from[which].local_addr().clone(), ifindex: 0 };
+            let mine = sizes.iter().enumerate().filter(|(_, (to, _))| *to == which);
+            let mine: Vec<_> = mine.map(|(i, (_, size))| vec![i as u8; *size]).collect();
+            for bytes in &mine {
+                batch.push(Some(to[which].local_addr()), Some(&source), bytes).unwrap();
+            }
+            assert_eq!(batch.len(), mine.len());
+            let outcome = batch.flush(from[which].as_fd());
+            assert!(outcome.error.is_none() && outcome.sent == mine.len() && batch.is_empty());
+            let (mut received, deadline) = (RecvBatch::new(), Instant::now() + Duration::from_secs(5));
+            while seen[which].len() < mine.len() {
+                assert!(Instant::now() < deadline, "some did not come");
+                to[which].recv_batch(&mut received).unwrap();
+                seen[which].extend(received.iter().map(|d| d.data.to_vec()));
+            }
+            assert!(seen[which] == mine);
+        }
+        seen
+    }
+
+    #[test]
+    fn datagrams_arrive_as_they_were_queued_whether_in_pieces_or_one_by_one() {
+        let mut sizes: Vec<(usize, usize)> = (0..150).map(|_| (0, 30)).collect();
+        sizes.extend([
+            (0, 29),
+            (0, 30),
+            (0, 31),
+            (0, 0),
+            (0, 0),
+            (0, 31),
+            (1, 1200),
+            (1, 1200),
+            (1, 7),
+            (1, 1200),
+        ]);
+        sizes.extend((0..80).map(|_| (1, 1152)));
+        assert!(sent(&sizes, true) == sent(&sizes, false));
+    }
+
+    #[test]
+    fn datagrams_of_one_size_for_one_peer_make_a_piece_and_another_peer_ends_it() {
+        let mut batch = SendBatch::new();
+        let (a, b) = (ip("127.0.0.1:1000"), ip("127.0.0.1:1001"));
+        let near = Source { address: ip("127.0.0.1:5683"), ifindex: 0 };
+        let far = Source { address: ip("127.0.0.2:5683"), ifindex: 0 };
+        let all =
+            [(&a, &near, 9), (&a, &near, 9), (&a, &near, 8), (&a, &near, 8), (&b, &near, 8), (&b, &far, 8)];
+        for (to, source, size) in all {
+            batch.push(Some(to), Some(source), &vec![0; size]).unwrap();
+        }
+        let counts = |batch: &SendBatch| batch.pieces().map(|p| (p.count, p.bytes.len())).collect::<Vec<_>>();
+        assert_eq!(counts(&batch), [(3, 26), (1, 8), (1, 8), (1, 8)]);
+        batch.skip();
+        assert_eq!((batch.len(), counts(&batch)), (5, vec![(2, 17), (1, 8), (1, 8), (1, 8)]));
+        batch.in_pieces = false;
+        assert_eq!(counts(&batch), [(1, 9), (1, 8), (1, 8), (1, 8), (1, 8)]);
+        batch.advance(4);
+        batch.push(Some(&b), Some(&far), &[0; 8]).unwrap();
+        batch.in_pieces = true;
+        assert_eq!((batch.len(), counts(&batch)), (2, vec![(2, 16)]));
+        batch.advance(2);
+        assert!(batch.is_empty() && batch.runs.is_empty() && batch.arena.is_empty());
+    }
+
+    #[test]
+    fn a_piece_has_an_end() {
+        let mut batch = SendBatch::new();
+        for _ in 0..MAX_SEGMENTS + 1 {
+            batch.push(None, None, &[0; 4]).unwrap();
+        }
+        for _ in 0..60 {
+            batch.push(None, None, &[0; 1200]).unwrap();
+        }
+        let counts: Vec<_> = batch.pieces().map(|p| p.count).collect();
+        assert_eq!(counts, [64, 1, 54, 6]);
     }
 }
