@@ -543,6 +543,21 @@ void coap_register_option(coap_context_t *ctx, uint16_t type);
 void coap_mcast_per_resource(coap_context_t *context);
 
 /**
+ * Has client sessions over TCP and WebSockets connect again when their connection is lost or could
+ * not be made: for the first time `reconnect_time` seconds later, then after waits that double up to
+ * 32 times that, with up to half of each more by chance; 0, as at first, for never. The events are
+ * those of any connection. When the session is ready again, what it observes is asked for anew with
+ * the same tokens. Requests that had no answer are not repeated: the nack handler has been called for
+ * them. A session that is released or was given up by `coap_session_disconnected()` stays closed.
+ *
+ * An addition to what libcoap 4.3.5 has.
+ *
+ * @pre `context` is NULL or live.
+ */
+void coap_context_set_session_reconnect_time(coap_context_t *context,
+                                             unsigned int reconnect_time);
+
+/**
  * Stores the present time in `t`, in ticks. The count begins when the library is first used, goes
  * on steadily whatever happens to the time of day, and is never 0.
  *

@@ -299,3 +299,24 @@ pub unsafe extern "C" fn coap_mcast_per_resource(context: *mut coap_context_t) {
     // SAFETY: as the caller promises.
     unsafe { change_settings(context, |_, state| state.engine.config.multicast_per_resource = true) }
 }
+
+/// Has client sessions over TCP and WebSockets connect again when their connection is lost or could
+/// not be made: for the first time `reconnect_time` seconds later, then after waits that double up to
+/// 32 times that, with up to half of each more by chance; 0, as at first, for never. The events are
+/// those of any connection. When the session is ready again, what it observes is asked for anew with
+/// the same tokens. Requests that had no answer are not repeated: the nack handler has been called for
+/// them. A session that is released or was given up by `coap_session_disconnected()` stays closed.
+///
+/// An addition to what libcoap 4.3.5 has.
+///
+/// # Safety
+/// `context` is NULL or live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn coap_context_set_session_reconnect_time(
+    context: *mut coap_context_t,
+    reconnect_time: c_uint,
+) {
+    let interval = (reconnect_time > 0).then(|| Duration::from_secs(reconnect_time.into()));
+    // SAFETY: as the caller promises.
+    unsafe { change_settings(context, |_, state| state.engine.config.reconnect = interval) }
+}

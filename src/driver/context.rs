@@ -418,7 +418,7 @@ impl Context {
     pub fn disconnect(self: &Arc<Self>, session: &Arc<SessionHandle>, reason: NackReason) {
         let _turn = self.delivery.lock();
         if session.read(|s| s.transport.is_reliable()) == Some(true) {
-            self.with(|state| state.engine.handle_lost(session.id, reason));
+            self.with(|state| state.engine.handle_lost(crate::clock::now(), session.id, reason));
             return self.deliver_all();
         }
         let concerned = self.with(|state| match reason {

@@ -242,6 +242,7 @@ impl Context {
                 MutexGuard::unlocked(state, || self.application.pong(&handle, received));
             }
             Event::HangUp { session, socket } => self.hang_up(state, session, socket),
+            Event::Reconnect { session, remote } => self.reconnect(state, session, &remote),
             Event::Ended { session, role, socket } => self.deliver_end(state, session, role, socket),
             Event::Notice { session, notice } => {
                 let Some(handle) = self.handle(state, session) else { return };

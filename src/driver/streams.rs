@@ -30,7 +30,9 @@ impl State {
     pub(super) fn apply_changes(&mut self) {
         for (session, change) in self.sockets.take_changes() {
             match change {
-                Change::Broken => self.engine.handle_lost(session, NackReason::NotDeliverable),
+                Change::Broken => {
+                    self.engine.handle_lost(crate::clock::now(), session, NackReason::NotDeliverable)
+                }
                 change => {
                     self.engine.handle_blocked(crate::clock::now(), session, change == Change::Blocked);
                 }
@@ -65,6 +67,23 @@ impl Context {
             Ok(handle)
         })
         .inspect(SessionHandle::hold)
+    }
+
+    /// The connection of a session was lost: begins to make another one.
+    pub(super) fn reconnect(&self, state: &mut State, session: SessionId, remote: &Address) {
+        let made = StreamSocket::connect(None, remote).and_then(|connection| {
+            let (local, remote) = (connection.local_addr().clone(), remote.clone());
+            let engine = &mut state.engine;
+            state.sockets.add_connection(&self.poller, connection, None, |socket| {
+                let path = Path { socket, local, remote, ifindex: 0 };
+                let taken = engine.handle_reconnecting(session, path);
+                taken.then_some(session).ok_or_else(|| io::ErrorKind::AddrInUse.into())
+            })
+        });
+        if let Err(e) = made {
+            crate::log!(WARN, "cannot connect again: {e}");
+            state.engine.handle_not_reconnecting(crate::clock::now(), session);
+        }
     }
 
     /// A socket is ready: if it is no datagram socket, does what there is to do. `false` if it is one.
@@ -114,7 +133,7 @@ impl Context {
                 if let Some(session) = state.engine.sessions().get(session) {
                     crate::log!(WARN, "***{session}: connect: {e}");
                 }
-                state.engine.handle_lost(session, NackReason::NotDeliverable);
+                state.engine.handle_lost(crate::clock::now(), session, NackReason::NotDeliverable);
             }
         }
         self.deliver(state);
@@ -175,7 +194,7 @@ impl Context {
                         let why = ended.map_or_else(|e| e.to_string(), |_| "closed by the peer".into());
                         crate::log!(DEBUG, "*  {session}: netif: failed to receive any bytes ({why})");
                     }
-                    state.engine.handle_lost(session, NackReason::NotDeliverable);
+                    state.engine.handle_lost(crate::clock::now(), session, NackReason::NotDeliverable);
                     self.deliver(state);
                     break;
                 }

@@ -5,6 +5,7 @@ use super::block::Shown;
 use super::observe::ObserverId;
 use super::resource::{Flags, ResourceId};
 use super::session::{Path, Role, SessionId, SocketId};
+use crate::address::Address;
 use crate::message::{Mid, Pdu};
 
 /// Why a message that was sent will get no answer.
@@ -152,6 +153,13 @@ pub enum Event {
         session: SessionId,
         /// Its socket.
         socket: SocketId,
+    },
+    /// A session whose connection was lost wants another one.
+    Reconnect {
+        /// Which.
+        session: SessionId,
+        /// To whom.
+        remote: Address,
     },
     /// Something happened to the session.
     Notice {

@@ -112,6 +112,14 @@ impl Exchanges {
         all.into_iter().map(|o| o.into_request()).collect()
     }
 
+    /// The requests that began what is observed, the oldest first.
+    pub fn observed(&self) -> Vec<Pdu> {
+        let entries = self.0.iter().flat_map(|t| t.by_token.values());
+        let mut all: Vec<_> = entries.filter_map(|e| e.observing.as_ref()).collect();
+        all.sort_unstable_by_key(|o| o.serial);
+        all.into_iter().map(|o| o.request().clone()).collect()
+    }
+
     /// A response came. `false` if nobody asked; `last` ends a lasting exchange too.
     pub fn answer(&mut self, token: &[u8], last: bool) -> bool {
         let Some(table) = &mut self.0 else { return false };

@@ -46,6 +46,11 @@ impl Observing {
     }
 
     /// The request that began it.
+    pub fn request(&self) -> &Pdu {
+        &self.request
+    }
+
+    /// The same, given away.
     pub fn into_request(self) -> Pdu {
         self.request
     }

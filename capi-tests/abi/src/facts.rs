@@ -21,6 +21,8 @@ pub(crate) struct Facts {
 pub(crate) struct Fact {
     pub(crate) header: String,
     pub(crate) deprecated: bool,
+    /// The reference does not have it.
+    pub(crate) ours: bool,
     pub(crate) value: String,
 }
 
@@ -38,6 +40,7 @@ impl Facts {
             let fact = Fact {
                 header: header.to_owned(),
                 deprecated: flags == "deprecated",
+                ours: flags == "ours",
                 value: value.to_owned(),
             };
             facts.insert((kind.to_owned(), name.to_owned()), fact);

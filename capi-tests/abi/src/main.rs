@@ -51,8 +51,13 @@ fn check(root: &Path, with_objects: bool) -> Result<()> {
         objects::check(root, &declared, &mut report)?;
     }
     let exported = export_list(root)?;
-    let known = facts.functions().count();
-    println!("abi: {} of {known} functions exist, {} are missing", exported.len(), known - exported.len());
+    let (ours, known): (Vec<_>, Vec<_>) = facts.functions().partition(|(_, fact)| fact.ours);
+    let (there, known) = (exported.len() - ours.len(), known.len());
+    println!(
+        "abi: {there} of {known} functions exist, {} are missing, {} are added",
+        known - there,
+        ours.len()
+    );
     println!("abi: {} passed, {} failed", report.passed, report.failed);
     if report.failed == 0 { Ok(()) } else { Err("abi: failed".to_owned()) }
 }

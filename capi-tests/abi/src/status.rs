@@ -29,7 +29,7 @@ pub(crate) fn update(root: &Path, check: bool) -> Result<()> {
 
 fn table(facts: &Facts, exported: &[String]) -> String {
     let mut headers: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for (name, fact) in facts.functions() {
+    for (name, fact) in facts.functions().filter(|(_, fact)| !fact.ours) {
         let (there, all) = headers.entry(&fact.header).or_default();
         *there += usize::from(exported.iter().any(|e| e == name));
         *all += 1;

@@ -92,11 +92,11 @@ impl Engine {
     }
 
     /// It has not: nobody is there any more.
-    pub(super) fn pong_overdue(&mut self, id: SessionId) {
+    pub(super) fn pong_overdue(&mut self, now: Instant, id: SessionId) {
         if let Some(stream) = self.stream_mut(id) {
             stream.pong_deadline = None;
             self.notice(id, Notice::KeepAliveFailed);
-            self.handle_lost(id, NackReason::NotDeliverable);
+            self.handle_lost(now, id, NackReason::NotDeliverable);
         }
     }
 }

@@ -16,6 +16,7 @@ mod keepalive;
 mod observe;
 mod observing;
 mod outbound;
+mod reconnect;
 mod request;
 mod sessions;
 mod signalling;
@@ -58,6 +59,8 @@ pub struct Config {
     pub max_idle_sessions: usize,
     /// How long the CSM of a peer may take (RFC 8323 §5.3).
     pub csm_timeout: Duration,
+    /// After how long a lost connection of this side is made again; `None` for never.
+    pub reconnect: Option<Duration>,
     /// The largest message over a reliable transport that this side takes, in bytes.
     pub csm_max_message_size: u32,
     /// Requests to a group reach only resources that are marked for it.
@@ -79,6 +82,7 @@ impl Default for Config {
             session_timeout: Duration::from_secs(300),
             max_idle_sessions: 0,
             csm_timeout: Duration::from_secs(1),
+            reconnect: None,
             csm_max_message_size: 8_388_864,
             multicast_per_resource: false,
             known_options: HashSet::new(),
@@ -103,6 +107,8 @@ enum Timer {
     Silence(SessionId),
     /// The peer's CSM should be there.
     Csm(SessionId),
+    /// A lost connection is to be made again.
+    Reconnect(SessionId),
     /// The answer to a Ping over a stream should be there.
     Pong(SessionId),
 }
@@ -306,8 +312,9 @@ impl Engine {
                 Timer::Body(name) => self.body_expired(name),
                 Timer::Leisure(session, response) => self.leisure_over(now, session, *response),
                 Timer::Silence(session) => self.silence_due(now, session),
+                Timer::Reconnect(session) => self.reconnect_due(session),
                 Timer::Csm(session) => self.csm_overdue(now, session),
-                Timer::Pong(session) => self.pong_overdue(session),
+                Timer::Pong(session) => self.pong_overdue(now, session),
             }
         }
         self.expire_sessions(now);

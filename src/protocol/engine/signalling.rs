@@ -26,13 +26,13 @@ impl Engine {
                 self.pong_came(id);
                 return self.events.push_back(Event::Pong { session: id, received: pdu });
             }
-            Code::RELEASE => self.handle_release(id),
+            Code::RELEASE => self.handle_release(now, id),
             Code::ABORT => {
                 if let Some(session) = self.sessions.get(id) {
                     let text = pdu.payload().map(String::from_utf8_lossy).unwrap_or_default();
                     crate::log!(WARN, "** {session}: aborted by the peer: {}", text.escape_debug());
                 }
-                self.handle_lost(id, NackReason::NotDeliverable);
+                self.handle_lost(now, id, NackReason::NotDeliverable);
             }
             code => crate::log!(DEBUG, "signal {code} is unknown and ignored"),
         }
@@ -123,13 +123,13 @@ impl Engine {
     }
 
     /// The peer wants this connection to be left (RFC 8323 §5.5): it goes when nothing waits in it.
-    fn handle_release(&mut self, id: SessionId) {
+    fn handle_release(&mut self, now: Instant, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         crate::log!(DEBUG, "***{session}: the peer releases the connection");
         let Some(stream) = session.stream.as_deref_mut() else { return };
         stream.is_released = true;
         if !stream.awaits() && session.waiting_len() == 0 {
-            self.handle_lost(id, NackReason::NotDeliverable);
+            self.handle_lost(now, id, NackReason::NotDeliverable);
         }
     }
 
@@ -142,7 +142,7 @@ impl Engine {
             let _ = abort.set_payload(why.as_bytes());
         });
         self.send_now(now, id, abort);
-        self.handle_lost(id, NackReason::NotDeliverable);
+        self.handle_lost(now, id, NackReason::NotDeliverable);
     }
 }
 

@@ -165,6 +165,7 @@ impl Engine {
     pub(super) fn establish(&mut self, now: Instant, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id).filter(|s| s.state == State::Csm) else { return };
         session.state = State::Established;
+        self.observe_anew(now, id);
         self.flush_stream(now, id);
     }
 
@@ -206,11 +207,13 @@ impl Engine {
 
     /// The connection is lost, or could not be made: each request that has no answer is handed
     /// back, and the session is of no use any more. One that a peer opened ends.
-    pub fn handle_lost(&mut self, id: SessionId, reason: NackReason) {
+    pub fn handle_lost(&mut self, now: Instant, id: SessionId, reason: NackReason) {
+        self.heard = now;
         let Some(session) = self.sessions.get_mut(id) else { return };
         let (state, socket) = (session.state, session.path.socket);
         let Some(stream) = session.stream.as_deref_mut().filter(|s| !s.is_lost) else { return };
         stream.is_lost = true;
+        stream.is_given_up = matches!(reason, NackReason::Given(_));
         self.forget_stream(id);
         self.events.push_back(Event::HangUp { session: id, socket });
         if state == State::Connecting {
@@ -249,7 +252,8 @@ impl Engine {
         match self.sessions.get(id) {
             Some(session) if session.role == Role::Server => self.end(id),
             Some(session) if session.is_left() => self.left.push(id),
-            _ => {}
+            Some(_) => self.reconnect_later(self.heard, id),
+            None => {}
         }
     }
 
@@ -259,7 +263,8 @@ impl Engine {
         stream.is_blocked = false;
         self.partial -= stream.inbound.kept();
         stream.inbound = Cutter::default();
-        for key in [stream.csm_deadline.take(), stream.pong_deadline.take()].into_iter().flatten() {
+        let deadlines = [&mut stream.csm_deadline, &mut stream.pong_deadline, &mut stream.reconnect_deadline];
+        for key in deadlines.into_iter().filter_map(Option::take) {
             self.deadlines.cancel(key);
         }
     }

@@ -98,6 +98,21 @@ impl Sessions {
         true
     }
 
+    /// Gives a session other ends. `false` if another session has them.
+    pub fn set_path(&mut self, id: SessionId, path: Path) -> bool {
+        if self.find(&path).is_some() {
+            return false;
+        }
+        self.forget_ends(id);
+        let hash = self.hasher.hash_one(&path);
+        let Some(session) = self.get_mut(id) else { return false };
+        session.path = path;
+        let (slab, hasher) = (&self.slab, &self.hasher);
+        let hash_of = |i: &u32| slab.get(*i as usize).map_or(0, |s| hasher.hash_one(&s.path));
+        self.by_ends.insert_unique(hash, id.index, hash_of);
+        true
+    }
+
     /// Removes a session and hands it back.
     pub fn remove(&mut self, id: SessionId) -> Option<Session> {
         self.end(id);

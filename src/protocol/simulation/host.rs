@@ -276,7 +276,7 @@ impl Host {
             Event::Ended { session, .. } => self.note(now, session, What::Notice(Notice::Ended)),
             Event::Notice { session, notice } => self.note(now, session, What::Notice(notice)),
             // Datagrams have no connection.
-            Event::HangUp { .. } => {}
+            Event::HangUp { .. } | Event::Reconnect { .. } => {}
         }
     }
 

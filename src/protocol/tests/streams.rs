@@ -5,6 +5,7 @@ use crate::message::{Code, Framing, Mid, Number, Pdu, Type};
 use crate::protocol::event::{Event, NackReason};
 use crate::protocol::session::{Path, SessionId, SocketId, State, Transport};
 use crate::protocol::{Engine, Instant};
+use core::time::Duration;
 
 const NOW: Instant = Instant(1000);
 /// Max-Message-Size 8,388,864 and Block-Wise-Transfer.
@@ -55,6 +56,11 @@ impl End {
         while self.engine.handle_stream(NOW, self.id, &mut bytes) {}
     }
 
+    fn receive_after_draining(&mut self, bytes: &[u8]) {
+        self.drain();
+        self.receive(bytes);
+    }
+
     /// What goes out and what the application hears.
     fn drain(&mut self) -> (Vec<u8>, Vec<String>) {
         let mut heard = Vec::new();
@@ -74,6 +80,7 @@ impl End {
                 Event::Ping { .. } => "Ping".to_owned(),
                 Event::Pong { .. } => "Pong".to_owned(),
                 Event::HangUp { .. } => "HangUp".to_owned(),
+                Event::Reconnect { .. } => "Reconnect".to_owned(),
                 Event::Ended { .. } => "Ended".to_owned(),
             });
         }
@@ -143,7 +150,7 @@ fn each_request_without_answer_is_handed_back_when_the_connection_is_lost() {
     }
     end.receive(&[0x01, 0x45, b'b']);
     end.drain();
-    end.engine.handle_lost(end.id, NackReason::NotDeliverable);
+    end.engine.handle_lost(NOW, end.id, NackReason::NotDeliverable);
     let nack = |token: &[u8]| format!("Nack NotDeliverable {:?}", Some(token.to_vec()));
     let expected =
         ["HangUp".to_owned(), nack(b"a"), nack(b"c"), "Disconnected".to_owned(), "Unready".to_owned()];
@@ -155,8 +162,8 @@ fn each_request_without_answer_is_handed_back_when_the_connection_is_lost() {
 #[test]
 fn a_connection_that_cannot_be_made_is_told_once() {
     let mut end = End::client();
-    end.engine.handle_lost(end.id, NackReason::NotDeliverable);
-    end.engine.handle_lost(end.id, NackReason::NotDeliverable);
+    end.engine.handle_lost(NOW, end.id, NackReason::NotDeliverable);
+    end.engine.handle_lost(NOW, end.id, NackReason::NotDeliverable);
     assert_eq!(end.drain().1, ["HangUp", "NotConnected", "Nack NotDeliverable None", "NotReady"]);
 }
 
@@ -165,9 +172,51 @@ fn the_session_of_a_server_ends_with_its_connection() {
     let mut end = End::server();
     end.receive(PLAIN_CSM);
     end.drain();
-    end.engine.handle_lost(end.id, NackReason::NotDeliverable);
+    end.engine.handle_lost(NOW, end.id, NackReason::NotDeliverable);
     assert_eq!(end.drain().1, ["HangUp", "Nack NotDeliverable None", "Disconnected", "Unready", "Ended"]);
     assert_eq!(end.engine.census(), Default::default());
+}
+
+#[test]
+fn a_lost_connection_is_made_again_and_what_was_observed_is_asked_for_anew() {
+    let mut end = End::client();
+    end.engine.config.reconnect = Some(Duration::from_secs(2));
+    end.engine.handle_connected(NOW, end.id);
+    end.receive_after_draining(PLAIN_CSM);
+    let mut request = get(b"o");
+    request.add_option(Number::OBSERVE, &[]).unwrap();
+    end.engine.send(NOW, end.id, request).unwrap();
+    // 2.05 with Observe 5.
+    end.receive_after_draining(&[0x21, 0x45, b'o', 0x61, 5]);
+    assert_eq!(end.drain().1, ["Response 2.05"]);
+    for (attempt, wait) in [2000, 4000, 8000].into_iter().enumerate() {
+        let at = Instant(NOW.0 + 100_000 * attempt as u64);
+        end.engine.handle_lost(at, end.id, NackReason::NotDeliverable);
+        end.drain();
+        assert_eq!(end.engine.poll_timeout(), Some(Instant(at.0 + wait)));
+        end.engine.handle_timeout(Instant(at.0 + wait));
+        assert_eq!(end.drain().1, ["Reconnect"]);
+        let address = |port| Address::Ip(([127, 0, 0, 1], port).into());
+        let socket = SocketId(1 + attempt as u32);
+        let path = Path { socket, local: address(3), remote: address(2), ifindex: 0 };
+        assert!(end.engine.handle_reconnecting(end.id, path));
+        assert_eq!(end.state(), State::Connecting);
+    }
+    end.engine.handle_connected(NOW, end.id);
+    assert_eq!(end.drain(), (CSM.to_vec(), vec!["Connected".to_owned()]));
+    end.receive(PLAIN_CSM);
+    assert_eq!(end.drain(), (vec![0x11, 0x01, b'o', 0x60], vec!["Ready".to_owned()]));
+    end.engine.release(NOW, end.id).unwrap();
+    assert_eq!(end.engine.census(), Default::default());
+}
+
+#[test]
+fn what_the_application_gave_up_is_not_connected_again() {
+    let mut end = End::client();
+    end.engine.config.reconnect = Some(Duration::from_secs(2));
+    end.engine.handle_lost(NOW, end.id, NackReason::Given(0));
+    end.drain();
+    assert_eq!(end.engine.poll_timeout(), None);
 }
 
 #[test]
