@@ -1,7 +1,9 @@
-"""aiocoap as the client. Run by the virtual environment's Python with a URI; prints a line per step."""
+"""aiocoap as the client. Run by the virtual environment's Python with a URI and what to do, `small` messages or `bodies`;
+prints a line per step."""
 
 import asyncio
 import sys
+import warnings
 
 import aiocoap
 
@@ -65,8 +67,69 @@ async def observe(context, uri):
     return f"{b' '.join(seen)!r}, then {told.qsize()}" if "nothing" not in seen else repr(seen)
 
 
-async def main(uri):
-    context = await aiocoap.Context.create_client_context(transports=["udp6"])
+BODY = bytes((i ^ i >> 8) & 255 for i in range(102_400))
+
+
+async def put(context, uri, body, tuning=CON, **options):
+    return await exchange(context, uri, aiocoap.PUT, body, tuning, **options)
+
+
+async def exchange(context, uri, code, body=b"", tuning=CON, **options):
+    message = aiocoap.Message(code=code, uri=uri + "/body", payload=body, transport_tuning=tuning(), **options)
+    return await asyncio.wait_for(context.request(message).response, 20)
+
+
+def compare(response, body):
+    return f"{response.code.dotted} {'equal' if response.payload == body else f'{len(response.payload)} other bytes'}"
+
+
+async def up_and_down(context, uri, body, tuning=CON, size=None):
+    """PUT, and GET of what was put; with `size` in blocks of 16 << size."""
+    up, down = ({"block1": (0, False, size)}, {"block2": (0, False, size)}) if size is not None else ({}, {})
+    stored = await put(context, uri, body, tuning, **up)
+    return f"{stored.code.dotted} {compare(await exchange(context, uri, aiocoap.GET, b'', tuning, **down), body)}"
+
+
+async def observe_bodies(context, uri, end):
+    """What is told of bodies of all sizes, and of changes after the end."""
+    told = asyncio.Queue()
+    await put(context, uri, BODY[:10])
+    request = context.request(aiocoap.Message(code=aiocoap.GET, uri=uri + "/body", observe=0))
+    request.observation.register_callback(told.put_nowait)
+    seen = [compare(await asyncio.wait_for(request.response, 15), BODY[:10])]
+    for size in (3000, 20, 1024, 1025, 102_400):
+        await put(context, uri, BODY[-size:])
+        seen.append(compare(await asyncio.wait_for(told.get(), 15), BODY[-size:]))
+    if end == "GET":
+        seen.append((await exchange(context, uri, aiocoap.GET, observe=1)).code.dotted)
+    else:
+        request.observation.cancel()
+        await put(context, uri, b"is rejected")
+    await put(context, uri, b"nobody is told")
+    await put(context, uri, b"nobody is told of this either")
+    return f"{len(seen)} times {sorted(set(seen))}, then {told.qsize()}"
+
+
+async def bodies(context, uri):
+    for size in (0, 1, 15, 16, 17, 1023, 1024, 1025, 2047, 2048, 2049, 102_400):
+        print(f"{size} bytes | {await up_and_down(context, uri, BODY[:size])}", flush=True)
+    for size in (1025, 102_400):
+        print(f"NON {size} bytes | {await up_and_down(context, uri, BODY[:size], NON)}", flush=True)
+    for size in range(7):
+        block = 16 << size
+        for length in (3 * block - 1, 3 * block, 3 * block + 1):
+            found = await up_and_down(context, uri, BODY[:length], CON, size)
+            print(f"{length} bytes in blocks of {block} | {found}", flush=True)
+    for size in (1024, 1025, 5000):
+        print(f"POST of {size} bytes | {compare(await exchange(context, uri, aiocoap.POST, BODY[:size]), BODY[:size])}")
+    await put(context, uri, BODY)
+    four = await asyncio.gather(*(exchange(context, uri, aiocoap.GET) for _ in range(4)))
+    print(f"four at the same time | {sorted({compare(r, BODY) for r in four})}", flush=True)
+    for end in ("GET", "RST"):
+        print(f"observe, ended by {end} | {await observe_bodies(context, uri, end)}", flush=True)
+
+
+async def small(context, uri):
     for name, *rest in STEPS:
         print(f"{name} | {await step(context, uri, *rest)}", flush=True)
     print(f"observe | {await observe(context, uri)}", flush=True)
@@ -74,7 +137,13 @@ async def main(uri):
     paths = ["/separate?200", "/hello", "/large", "/nowhere"] * 4
     got = await asyncio.gather(*(step(context, uri, "GET", path, b"", NON) for path in paths))
     print(f"sixteen outstanding | {sorted({g.split()[0] for g in got})} of {len(got)}", flush=True)
+
+
+async def main(uri, what):
+    warnings.simplefilter("ignore", DeprecationWarning)  # block sizes as options of the request
+    context = await aiocoap.Context.create_client_context(transports=["udp6"])
+    await {"small": small, "bodies": bodies}[what](context, uri)
     await context.shutdown()
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(*sys.argv[1:]))

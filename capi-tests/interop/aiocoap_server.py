@@ -43,9 +43,26 @@ class Large(resource.Resource):
         return aiocoap.Message(payload=bytes(ord("a") + i % 26 for i in range(1000)))
 
 
+class Body(resource.ObservableResource):
+    """Stored bytes of any size, of which observers are told. POST answers what comes."""
+
+    body = b""
+
+    async def render_get(self, _request):
+        return aiocoap.Message(payload=self.body)
+
+    async def render_put(self, request):
+        self.body = request.payload
+        self.updated_state()
+        return aiocoap.Message(code=aiocoap.CHANGED)
+
+    async def render_post(self, request):
+        return aiocoap.Message(code=aiocoap.CHANGED, payload=request.payload)
+
+
 async def main(address, port):
     site = resource.Site()
-    for path, found in (("hello", Hello()), ("slow", Slow()), ("echo", Echo()), ("large", Large())):
+    for path, found in (("hello", Hello()), ("slow", Slow()), ("echo", Echo()), ("large", Large()), ("body", Body())):
         site.add_resource([path], found)
     context = await aiocoap.Context.create_server_context(site, bind=(address, port), transports=["udp6"])
     stop = asyncio.Event()

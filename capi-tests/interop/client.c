@@ -1,13 +1,18 @@
 /*
  * A client for peers that were not written for this library.
  *
- *   client ADDRESS PORT STEP...
+ *   client ADDRESS PORT [mode:BITS] STEP...
  *
  * Each step is done when the one before has ended, on one session, and prints one line:
  *   get:PATH  put:PATH=TEXT  post:PATH=TEXT  delete:PATH      confirmable
  *   nget:PATH nput:PATH=TEXT npost:PATH=TEXT ndelete:PATH     non-confirmable
+ *   observe:PATH                                              GET with Observe 0: the first response
+ *   change:PATH=TEXT                                          PUT, and in a line of its own the notification of the change, `told`
+ *   cancel                                                    GET with Observe 1, for the observation
+ *   refuse                                                    the next notification is answered with a Reset
  *   ping                                                      an empty confirmable message
  *   wait:MILLISECONDS                                         keep the session open and print what comes
+ * TEXT may be #N: the first N bytes of a body that both ends know. With `mode` the context has these flags of block mode.
  * Timers are short, so that a step that nobody answers ends within ten seconds.
  */
 #include <coap3/coap.h>
@@ -19,6 +24,12 @@
 enum { STEP_LIMIT_MS = 10000 };
 
 static int step_done;
+static uint8_t body[128 * 1024];
+
+/* The observation there is, and what was told of it in this step. */
+static const char observation[] = "watch";
+static int is_observing, refuses_next, is_told;
+static char told[80];
 
 static const char *
 nack_name(coap_nack_reason_t reason) {
@@ -38,19 +49,52 @@ nack_name(coap_nack_reason_t reason) {
   }
 }
 
+/* `2.05 'text'`, or how much of the body it is. */
+static void
+describe(char *text, size_t room, const coap_pdu_t *received, const uint8_t *data, size_t length) {
+  coap_pdu_code_t code = coap_pdu_get_code(received);
+  int at = snprintf(text, room, "%d.%02d ", COAP_RESPONSE_CLASS(code), code & 0x1f);
+
+  if (length > 1000)
+    snprintf(text + at, room - (size_t)at, "%zu bytes%s", length,
+             length > sizeof(body) || memcmp(data, body, length) ? ", other ones" : "");
+  else if (length > 64)
+    snprintf(text + at, room - (size_t)at, "%zu bytes from '%.4s' to '%.4s'", length, (const char *)data,
+             (const char *)data + length - 4);
+  else
+    snprintf(text + at, room - (size_t)at, "'%.*s'", (int)length, data ? (const char *)data : "");
+}
+
 static coap_response_t
 on_response(coap_session_t *session, const coap_pdu_t *sent, const coap_pdu_t *received, const coap_mid_t mid) {
-  size_t length = 0;
+  static uint8_t whole[sizeof(body)];
+  size_t length = 0, offset = 0, total = 0;
   const uint8_t *data = NULL;
-  coap_pdu_code_t code = coap_pdu_get_code(received);
+  coap_bin_const_t token = coap_pdu_get_token(received);
+  int is_notification = token.length == strlen(observation) && !memcmp(token.s, observation, token.length);
+  char text[80];
 
   (void)session, (void)sent, (void)mid;
-  coap_get_data(received, &length, &data);
-  printf("%d.%02d ", COAP_RESPONSE_CLASS(code), code & 0x1f);
-  if (length > 64)
-    printf("%zu bytes from '%.4s' to '%.4s'\n", length, (const char *)data, (const char *)data + length - 4);
-  else
-    printf("'%.*s'\n", (int)length, data ? (const char *)data : "");
+  coap_get_data_large(received, &length, &data, &offset, &total);
+  if (length < total) { /* a block of it */
+    if (offset + length > sizeof(whole))
+      return COAP_RESPONSE_OK;
+    memcpy(whole + offset, data, length);
+    if (offset + length < total)
+      return COAP_RESPONSE_OK;
+    data = whole;
+    length = total;
+  }
+  describe(text, sizeof(text), received, data, length);
+  if (is_notification && is_observing) {
+    is_told = 1;
+    snprintf(told, sizeof(told), "%s", text);
+    is_observing = !refuses_next;
+    refuses_next = 0;
+    return is_observing ? COAP_RESPONSE_OK : COAP_RESPONSE_FAIL;
+  }
+  printf("%s\n", text);
+  is_observing |= is_notification; /* the first response, or the last, as do_step knows */
   step_done = 1;
   return COAP_RESPONSE_OK;
 }
@@ -82,26 +126,50 @@ run_for(coap_context_t *context, long limit_ms) {
   }
 }
 
-/* Send METHOD of PATH with TEXT behind `=`; 0 when nothing was sent. */
+/* Send METHOD of PATH with TEXT behind `=`; 0 when nothing was sent. With `observe` not negative, that is the Observe
+ * option, and the token is that of the observation. */
 static int
-request(coap_session_t *session, coap_pdu_type_t type, coap_pdu_code_t method, const char *rest) {
+request(coap_session_t *session, coap_pdu_type_t type, coap_pdu_code_t method, const char *rest, int observe) {
   const char *text = method == COAP_REQUEST_CODE_GET ? NULL : strchr(rest, '=');
   size_t path_length = text ? (size_t)(text - rest) : strlen(rest);
   coap_pdu_t *pdu = coap_new_pdu(type, method, session);
   coap_optlist_t *options = NULL;
   uint8_t token[8];
-  size_t token_length = 0;
+  size_t token_length = strlen(observation), length;
 
   if (!pdu)
     return 0;
-  coap_session_new_token(session, &token_length, token);
+  if (observe < 0)
+    coap_session_new_token(session, &token_length, token);
+  else
+    memcpy(token, observation, token_length);
   coap_add_token(pdu, token_length, token);
+  if (observe >= 0)
+    coap_insert_optlist(&options, coap_new_optlist(COAP_OPTION_OBSERVE, observe > 0, (const uint8_t *)"\1"));
   coap_path_into_optlist((const uint8_t *)rest, path_length, COAP_OPTION_URI_PATH, &options);
   coap_add_optlist_pdu(pdu, &options);
   coap_delete_optlist(options);
-  if (text && text[1])
+  if (text && text[1] == '#') {
+    length = strtoul(text + 2, NULL, 10);
+    if (length > sizeof(body) || !coap_add_data_large_request(session, pdu, length, body, NULL, NULL))
+      return 0;
+  } else if (text && text[1]) {
     coap_add_data(pdu, strlen(text + 1), (const uint8_t *)text + 1);
+  }
   return coap_send(session, pdu) != COAP_INVALID_MID;
+}
+
+/* What is told within the time that a notification takes, and where none is due, within the time that one would take. */
+static void
+wait_for_notification(coap_context_t *context) {
+  for (long left = is_observing ? STEP_LIMIT_MS : 300; !is_told && left > 0;) {
+    int spent = coap_io_process(context, left < 100 ? (uint32_t)left : 100);
+
+    if (spent < 0)
+      break;
+    left -= spent > 0 ? spent : 1;
+  }
+  printf("told -> %s\n", is_told ? told : "nothing");
 }
 
 static int
@@ -116,7 +184,10 @@ do_step(coap_context_t *context, coap_session_t *session, const char *step) {
   coap_pdu_type_t type = step[0] == 'n' ? COAP_MESSAGE_NON : COAP_MESSAGE_CON;
   const char *name = type == COAP_MESSAGE_NON ? step + 1 : step;
 
-  step_done = 0;
+  int is_change = !strncmp(step, "change:", 7);
+  static char observed[80];
+
+  step_done = is_told = 0;
   printf("%s -> ", step);
   fflush(stdout);
   if (!strncmp(step, "wait:", 5)) {
@@ -132,7 +203,23 @@ do_step(coap_context_t *context, coap_session_t *session, const char *step) {
     }
     return 1;
   }
-  if (!strcmp(step, "ping")) {
+  if (!strcmp(step, "refuse")) {
+    refuses_next = 1;
+    printf("the next one\n");
+    return 1;
+  }
+  if (!strncmp(step, "observe:", 8)) {
+    snprintf(observed, sizeof(observed), "%s", step + 8);
+    if (!request(session, type, COAP_REQUEST_CODE_GET, observed, COAP_OBSERVE_ESTABLISH))
+      return 0;
+  } else if (!strcmp(step, "cancel")) {
+    is_observing = 0;
+    if (!request(session, type, COAP_REQUEST_CODE_GET, observed, COAP_OBSERVE_CANCEL))
+      return 0;
+  } else if (is_change) {
+    if (!request(session, type, COAP_REQUEST_CODE_PUT, step + 7, -1))
+      return 0;
+  } else if (!strcmp(step, "ping")) {
     if (coap_session_send_ping(session) == COAP_INVALID_MID)
       return 0;
   } else {
@@ -140,12 +227,16 @@ do_step(coap_context_t *context, coap_session_t *session, const char *step) {
 
     while (i < count && strncmp(name, methods[i].word, strlen(methods[i].word)))
       i++;
-    if (i == count || !request(session, type, methods[i].method, name + strlen(methods[i].word)))
+    if (i == count || !request(session, type, methods[i].method, name + strlen(methods[i].word), -1))
       return 0;
   }
   run_for(context, STEP_LIMIT_MS);
   if (!step_done)
     printf("no answer\n");
+  if (!strcmp(step, "cancel"))
+    is_observing = 0;
+  if (is_change)
+    wait_for_notification(context);
   return 1;
 }
 
@@ -160,6 +251,8 @@ main(int argc, char **argv) {
     fprintf(stderr, "usage: %s ADDRESS PORT STEP...\n", argv[0]);
     return 2;
   }
+  for (size_t i = 0; i < sizeof(body); i++)
+    body[i] = (uint8_t)('a' + (i ^ i >> 5 ^ i >> 10) % 26);
   coap_startup();
   coap_set_log_level(COAP_LOG_EMERG);
   context = coap_new_context(NULL);
@@ -168,6 +261,8 @@ main(int argc, char **argv) {
 
     found = coap_resolve_address_info(&host, (uint16_t)strtoul(argv[2], NULL, 10), 0, 0, 0, AI_NUMERICHOST,
                                       1 << COAP_URI_SCHEME_COAP, COAP_RESOLVE_TYPE_REMOTE);
+    if (!strncmp(argv[3], "mode:", 5))
+      coap_context_set_block_mode(context, (uint32_t)strtoul(argv[3] + 5, NULL, 10));
     coap_register_response_handler(context, on_response);
     coap_register_nack_handler(context, on_nack);
     coap_register_pong_handler(context, on_pong);
@@ -181,7 +276,7 @@ main(int argc, char **argv) {
     coap_session_set_ack_random_factor(session, second);
     coap_session_set_max_retransmit(session, 2);
     ok = 1;
-    for (int i = 3; ok && i < argc; i++) {
+    for (int i = strncmp(argv[3], "mode:", 5) ? 3 : 4; ok && i < argc; i++) {
       ok = do_step(context, session, argv[i]);
       if (!ok)
         printf("not sent\n");

@@ -8,6 +8,8 @@
  * /separate  GET answers after 300 ms, or after ?MILLISECONDS: an empty ACK comes first
  * /large     GET 1,000 bytes
  * /count     GET how often PUT came, can be observed; PUT counts and answers nothing but 2.04: a duplicate must not count
+ * /body      GET, PUT: up to 256 KiB; can be observed. POST stores too, and answers what is stored. Its ETag
+ *            is the same until it changes, so that several transfers of it do not disturb each other
  * /sessions  GET how many sessions the server has
  *
  * Ends with 0 at SIGINT or SIGTERM, everything freed.
@@ -23,6 +25,9 @@
 static volatile sig_atomic_t stopped;
 static uint8_t stored[1024] = "hello";
 static size_t stored_length = 5;
+static uint8_t body[256 * 1024];
+static size_t body_length;
+static uint64_t body_version = 1;
 static unsigned put_count;
 static long session_count;
 
@@ -162,6 +167,68 @@ put_count_up(coap_resource_t *resource, coap_session_t *session, const coap_pdu_
 }
 
 static void
+give_back(coap_session_t *session, void *copy) {
+  (void)session;
+  free(copy);
+}
+
+static void
+get_body(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
+         coap_pdu_t *response) {
+  uint8_t *copy = malloc(body_length + 1); /* what is sent stays what it is when the next body comes */
+
+  if (!copy) {
+    coap_pdu_set_code(response, COAP_RESPONSE_CODE_SERVICE_UNAVAILABLE);
+    return;
+  }
+  memcpy(copy, body, body_length);
+  coap_pdu_set_code(response, coap_pdu_get_code(request) == COAP_REQUEST_CODE_POST ? COAP_RESPONSE_CODE_CHANGED
+                                                                                   : COAP_RESPONSE_CODE_CONTENT);
+  coap_add_data_large_response(resource, session, request, response, query, COAP_MEDIATYPE_APPLICATION_OCTET_STREAM, -1,
+                               body_version, body_length, copy, give_back, copy);
+}
+
+/* Takes a whole body, or a block of it. Gives whether it is complete; if not, the response says what is to come. */
+static int
+take_body(coap_session_t *session, const coap_pdu_t *request, coap_pdu_t *response) {
+  size_t length = 0, offset = 0, total = 0;
+  const uint8_t *data = NULL;
+  coap_block_b_t block;
+
+  coap_get_data_large(request, &length, &data, &offset, &total);
+  if (offset + length > sizeof(body)) {
+    coap_pdu_set_code(response, COAP_RESPONSE_CODE_REQUEST_TOO_LARGE);
+    return 0;
+  }
+  if (length)
+    memcpy(body + offset, data, length);
+  if (coap_get_block_b(session, request, COAP_OPTION_BLOCK1, &block) && block.m) {
+    coap_pdu_set_code(response, COAP_RESPONSE_CODE_CONTINUE);
+    return 0;
+  }
+  body_length = offset + length;
+  body_version++;
+  return 1;
+}
+
+static void
+put_body(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
+         coap_pdu_t *response) {
+  (void)query;
+  if (take_body(session, request, response)) {
+    coap_resource_notify_observers(resource, NULL);
+    coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
+  }
+}
+
+static void
+post_body(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
+          coap_pdu_t *response) {
+  if (take_body(session, request, response))
+    get_body(resource, session, request, query, response);
+}
+
+static void
 get_sessions(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
              coap_pdu_t *response) {
   char text[24];
@@ -188,7 +255,7 @@ add_resource(coap_context_t *context, const char *path, coap_method_handler_t ge
     coap_register_request_handler(resource, COAP_REQUEST_PUT, put);
   if (delete)
     coap_register_request_handler(resource, COAP_REQUEST_DELETE, delete);
-  coap_resource_set_get_observable(resource, get == get_count);
+  coap_resource_set_get_observable(resource, get == get_count || get == get_body);
   coap_add_attr(resource, coap_make_str_const("rt"), coap_make_str_const("\"interop\""), 0);
   coap_add_resource(context, resource);
 }
@@ -241,6 +308,7 @@ main(int argc, char **argv) {
   add_resource(context, "separate", get_separate, NULL, NULL, NULL);
   add_resource(context, "large", get_large, NULL, NULL, NULL);
   add_resource(context, "count", get_count, NULL, put_count_up, NULL);
+  add_resource(context, "body", get_body, post_body, put_body, NULL);
   add_resource(context, "sessions", get_sessions, NULL, NULL, NULL);
   if (!listen_on(context, argv[1], (uint16_t)strtoul(argv[2], NULL, 10))) {
     fprintf(stderr, "cannot listen on %s\n", argv[1]);
