@@ -17,6 +17,8 @@ pub mod address;
 pub mod capi;
 pub mod clock;
 pub mod driver;
+#[cfg(test)]
+mod heap;
 pub mod log;
 #[forbid(unsafe_code)]
 pub mod message;

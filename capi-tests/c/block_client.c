@@ -197,6 +197,8 @@ downloads(void) {
  * mend smaller_blocks: when the server makes its blocks smaller on the way, the reference never shows the body.
  * mend separate: when the first block comes in a message of its own before the acknowledgement, the reference does not
  * ask for the next one until its request has been sent again.
+ * mend restart_body: when the body of the response to a PUT changes on the way, the reference sends a PUT without the
+ * body of the request, which would empty the resource. Only what is safe is asked for again.
  * mend restart_token: when the body changes on the way, the reference asks for all of it again, and then shows it under
  * another token than that of the request. */
 static void
@@ -221,6 +223,16 @@ harder_downloads(void) {
   take("");
   RUN_FOR(context, 50);
   mend("separate", "1", "%d", peer_take(&peer, &last));
+  end();
+  begin(COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
+  quiet = 1;
+  send_body(COAP_MESSAGE_CON, COAP_REQUEST_PUT, 100);
+  take("");
+  answer(COAP_MESSAGE_ACK, CHANGED, "41aa d1060a", 0, 64);
+  take("");
+  answer(COAP_MESSAGE_ACK, CHANGED, "41bb d10612", 64, 36);
+  mend("restart_body", "nothing more", "%s", nothing_comes() ? "nothing more" : "more");
+  mend("restart_body", "1 response", "%d response", responses);
   end();
   begin(COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
   send_get(COAP_MESSAGE_CON);

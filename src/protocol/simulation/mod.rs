@@ -21,4 +21,4 @@ pub(crate) use host::{Host, Turn, What};
 pub(crate) use network::{Conditions, Hop, Network};
 pub(crate) use peer::{ACK, CON, NON, Peer, RST, Seen};
 pub(crate) use replay::{Replay, run_seeds};
-pub(crate) use world::{CLIENT, Pair, SERVER, World};
+pub(crate) use world::{CLIENT, Pair, SERVER, START, World};

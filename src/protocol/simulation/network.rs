@@ -1,7 +1,8 @@
 //! The network: it delays, loses, repeats and reorders, as its conditions and its seed say.
 
 use crate::address::Address;
-use crate::message::Pdu;
+use crate::message::{Number, Pdu};
+use crate::protocol::block::Block;
 use crate::protocol::time::Instant;
 use core::fmt;
 use core::time::Duration;
@@ -86,6 +87,11 @@ impl fmt::Display for Hop {
         match self.pdu() {
             Some(p) => {
                 write!(f, "{:?} {} mid={:04x} token={:02x?}", p.kind(), p.code(), p.mid().0, p.token())?;
+                for number in [Number::BLOCK1, Number::BLOCK2] {
+                    if let Ok(Some(b)) = Block::of(&p, number) {
+                        write!(f, " {}:{}/{}/{}", number.0, b.num, u8::from(b.more), b.size())?;
+                    }
+                }
             }
             None => write!(f, "{:02x?}", self.bytes)?,
         }

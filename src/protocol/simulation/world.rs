@@ -13,6 +13,9 @@ const MAX_STEPS: usize = 100_000;
 /// The same for steps at one point in time.
 const MAX_STEPS_AT_ONCE: usize = 1_000;
 
+/// When a world begins: not at 0, so that nothing depends on that.
+pub(crate) const START: Instant = Instant(1_000_000);
+
 type Action = Box<dyn FnOnce(&mut World)>;
 
 /// Hosts, a network, a clock, and what the test wants done at which time.
@@ -32,8 +35,7 @@ impl World {
     /// A world without hosts.
     pub(crate) fn new(seed: u64, conditions: Conditions) -> Self {
         World {
-            // Not 0, so that nothing depends on time beginning with the run.
-            now: Instant(1_000_000),
+            now: START,
             network: Network::new(seed, conditions),
             hosts: Vec::new(),
             agenda: BTreeMap::new(),

@@ -30,6 +30,8 @@ pub(super) struct Asked {
     /// The body of the response, while that is coming.
     download: Option<Download>,
     restarts: u8,
+    /// Sending it again does no more than sending it once did.
+    is_repeatable: bool,
     deadline: Option<DeadlineKey>,
     /// A copy of the body that it was sent with, for as long as it observes.
     whole: Option<Shared>,
@@ -96,6 +98,8 @@ impl Engine {
         if !(mode.has(Mode::STLESS_FETCH) && pdu.code() == Code::FETCH && upload.is_none()) {
             request.clear_payload();
         }
+        let has_lost_body = upload.is_some() || request.payload().is_some() != pdu.payload().is_some();
+        let is_repeatable = matches!(pdu.code(), Code::GET | Code::FETCH) && !has_lost_body;
         let token = Token::new(pdu.token());
         let mid = match self.send(now, id, pdu) {
             Ok(mid) => mid,
@@ -110,6 +114,7 @@ impl Engine {
             upload,
             download: None,
             restarts: 0,
+            is_repeatable,
             deadline: None,
             whole: None,
         };
@@ -450,6 +455,7 @@ impl Asked {
             upload: None,
             download: None,
             restarts: 0,
+            is_repeatable: self.is_repeatable,
             deadline: None,
             whole: self.whole.clone(),
         }
@@ -463,6 +469,7 @@ impl Asked {
             upload: None,
             download: self.download.take(),
             restarts: self.restarts,
+            is_repeatable: self.is_repeatable,
             deadline: None,
             whole: None,
         };
@@ -492,7 +499,8 @@ impl Asked {
                 self.download.insert(Download { etag, observe, ..Download::default() })
             }
             Some(d) if d.etag != etag => {
-                let again = self.restarts < MAX_RESTARTS;
+                // A PUT or POST without its body would be another request.
+                let again = self.is_repeatable && self.restarts < MAX_RESTARTS;
                 return if again { Step::Restart(block.szx) } else { Step::Fail };
             }
             Some(d) => d,
