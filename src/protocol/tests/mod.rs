@@ -7,6 +7,7 @@
 mod blockwise;
 mod bodies;
 mod duplicates;
+mod fan_out;
 mod groups;
 mod lossy;
 mod malformed;
