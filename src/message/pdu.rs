@@ -115,6 +115,13 @@ impl Pdu {
         (self.last_option, self.token_len, self.options_end) = (Number(0), 0, HEADROOM);
     }
 
+    /// Makes it a copy of another message, in its own memory.
+    pub fn copy_from(&mut self, other: &Pdu) {
+        let mut buf = core::mem::take(&mut self.buf);
+        buf.clone_from(&other.buf);
+        *self = Pdu { buf, ..*other };
+    }
+
     /// The type.
     pub fn kind(&self) -> Type {
         self.kind
@@ -181,9 +188,16 @@ impl Pdu {
         Options::new(self.option_bytes()).map_while(Result::ok)
     }
 
+    /// The options with this number. Where the last one has a smaller number, none is looked at.
+    pub fn options_numbered(&self, number: Number) -> impl Iterator<Item = Opt<'_>> + Clone {
+        let bytes = if number > self.last_option { &[] } else { self.option_bytes() };
+        let upto = Options::new(bytes).map_while(Result::ok).take_while(move |o| o.number <= number);
+        upto.filter(move |o| o.number == number)
+    }
+
     /// The first option with this number.
     pub fn option(&self, number: Number) -> Option<Opt<'_>> {
-        self.options().take_while(|o| o.number <= number).find(|o| o.number == number)
+        self.options_numbered(number).next()
     }
 
     /// The first option with this number, read as an unsigned integer.
@@ -345,23 +359,35 @@ impl Pdu {
     /// Puts `data` behind the options. An empty slice adds nothing, not even a marker. A message
     /// that already has a payload gives [`PduError::Order`].
     pub fn set_payload(&mut self, data: &[u8]) -> Result<(), PduError> {
-        self.reserve_payload(data.len())?.copy_from_slice(data);
+        self.make_room(data.len())?;
+        if !data.is_empty() {
+            self.buf.push(PAYLOAD_MARKER);
+            self.buf.extend_from_slice(data);
+        }
         Ok(())
     }
 
     /// Adds `len` zero bytes of payload and lends them to be filled.
     pub fn reserve_payload(&mut self, len: usize) -> Result<&mut [u8], PduError> {
-        if self.payload().is_some() {
-            return Err(PduError::Order);
-        }
+        self.make_room(len)?;
         if len == 0 {
             return Ok(&mut []);
         }
-        self.check_size(len.saturating_add(1))?;
-        self.buf.try_reserve(len.saturating_add(1)).map_err(|_| PduError::Memory)?;
         self.buf.push(PAYLOAD_MARKER);
         self.buf.resize(self.options_end + 1 + len, 0);
         self.payload_mut().ok_or(PduError::Order)
+    }
+
+    /// Looks whether a payload of `len` bytes may be added, and reserves the memory for it.
+    fn make_room(&mut self, len: usize) -> Result<(), PduError> {
+        if self.payload().is_some() {
+            return Err(PduError::Order);
+        }
+        if len > 0 {
+            self.check_size(len.saturating_add(1))?;
+            self.buf.try_reserve(len.saturating_add(1)).map_err(|_| PduError::Memory)?;
+        }
+        Ok(())
     }
 
     /// Takes the payload away.
@@ -400,6 +426,33 @@ mod tests {
         p.add_option(Number(284), b"x").unwrap();
         let got: Vec<_> = p.options().map(|o| o.number.0).collect();
         assert_eq!(got, [1, 283, 284]);
+    }
+
+    #[test]
+    fn options_are_found_by_number_also_after_the_last_was_taken_out() {
+        let mut p = pdu();
+        for (n, value) in [(11u16, b"a"), (11, b"b"), (60, b"c")] {
+            p.add_option(Number(n), value).unwrap();
+        }
+        let values = |p: &Pdu, n| p.options_numbered(Number(n)).map(|o| o.value.to_vec()).collect::<Vec<_>>();
+        assert_eq!(values(&p, 11), [b"a", b"b"]);
+        assert_eq!((values(&p, 12).len(), values(&p, 60).len(), values(&p, 61).len()), (0, 1, 0));
+        p.remove_option(Number(60));
+        assert_eq!((values(&p, 11).len(), values(&p, 60).len()), (2, 0));
+        p.remove_option(Number(11));
+        assert_eq!(values(&p, 11), [b"b"]);
+    }
+
+    #[test]
+    fn a_copy_in_used_memory_is_equal() {
+        let mut p = pdu();
+        p.set_token(b"token").unwrap();
+        p.add_option(Number::URI_PATH, b"time").unwrap();
+        p.set_payload(b"hello").unwrap();
+        let mut copy = Pdu::new(Type::Reset, Code::EMPTY, Mid(0), 0);
+        copy.copy_from(&p);
+        assert_eq!(copy, p);
+        assert_eq!(copy.payload(), Some(&b"hello"[..]));
     }
 
     #[test]

@@ -339,13 +339,13 @@ impl Pdu {
     }
 
     /// The query of a request, encoded, from its Uri-Query options. `None` if that is nothing.
-    pub fn uri_query(&self) -> Option<Vec<u8>> {
-        Some(self.join(Number::URI_QUERY, b'&', QUERY).into_vec()).filter(|q| !q.is_empty())
+    pub fn uri_query(&self) -> Option<SmallVec<[u8; 64]>> {
+        Some(self.join(Number::URI_QUERY, b'&', QUERY)).filter(|q| !q.is_empty())
     }
 
     fn join(&self, number: Number, separator: u8, set: &'static AsciiSet) -> SmallVec<[u8; 64]> {
         let mut out = SmallVec::new();
-        for (index, opt) in self.options().filter(|o| o.number == number).enumerate() {
+        for (index, opt) in self.options_numbered(number).enumerate() {
             if index > 0 {
                 out.push(separator);
             }

@@ -369,6 +369,11 @@ impl Engine {
         }
     }
 
+    /// Memory for a copy of a message.
+    fn spare(&mut self) -> Pdu {
+        self.blank(Type::NonConfirmable, Code::EMPTY, Mid(0), 0)
+    }
+
     fn notice(&mut self, session: SessionId, notice: Notice) {
         self.events.push_back(Event::Notice { session, notice });
     }

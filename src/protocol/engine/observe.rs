@@ -171,9 +171,11 @@ impl Engine {
         let session = self.sessions.get_mut(session_id)?;
         let (mid, max_size) = (session.new_mid(), session.max_pdu_size());
         let kind = if confirmable { Type::Confirmable } else { Type::NonConfirmable };
+        let mut request = self.spare();
         let observer = self.observers.get_mut(id)?;
-        let (mut request, body) = (observer.request.clone(), observer.body.clone());
+        request.copy_from(&observer.request);
         request.set_mid(mid);
+        let body = observer.body.clone();
         let mut response = self.blank(kind, Code::EMPTY, mid, max_size);
         response.set_token(request.token()).ok()?;
         self.add_observe_number(id, &mut response)?;

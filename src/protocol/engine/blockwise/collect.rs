@@ -108,7 +108,7 @@ impl Engine {
         block: Block,
         request: Pdu,
     ) -> Option<Collected> {
-        let about = About::of(&request);
+        let about = self.bodies.about(&request);
         let payload = request.payload().unwrap_or(&[]);
         let payload = payload.get(..block.size()).unwrap_or(payload);
         let known = self.bodies.coming.of(id).rev().find(|(_, c)| c.about == about).map(|(serial, _)| serial);

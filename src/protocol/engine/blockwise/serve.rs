@@ -110,7 +110,7 @@ impl Engine {
         response.add_option(Number::SIZE2, &encode_uint(bytes.len() as u64))?;
         response.set_payload(slice)?;
         if let Some(template) = template {
-            self.keep(now, id, About::of(request), template, body);
+            self.keep(now, id, self.bodies.about(request), template, body);
         }
         Ok(())
     }
@@ -150,7 +150,7 @@ impl Engine {
         if asked.num == 0 {
             return false;
         }
-        let about = About::of(request);
+        let about = self.bodies.about(request);
         let Some(serial) =
             self.bodies.served.of(id).rev().find(|(_, s)| s.about == about).map(|(serial, _)| serial)
         else {
