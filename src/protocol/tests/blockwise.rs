@@ -110,6 +110,22 @@ fn a_body_is_put_together_and_handed_out_once() {
     peer.finish();
 }
 
+/// Where blocks are shown as they come, so is not what a FETCH asks for.
+#[test]
+fn the_body_of_a_fetch_is_put_together_in_any_mode() {
+    let mut peer = server(Mode::USE_LIBCOAP, 0);
+    let sent = body(100);
+    for (mid, (num, more, part)) in (1..).zip([(0, true, &sent[..64]), (1, false, &sent[64..])]) {
+        let block1 = block(num, more, 2);
+        let fetch = peer.send(CON, Code::FETCH, b"a", mid).path("r").option(Number::CONTENT_FORMAT, &[42]);
+        fetch.option(Number::BLOCK1, &block1).payload(part).go();
+        let code = if more { Code::CONTINUE } else { Code::CONTENT };
+        peer.expect(ACK, code, b"a", mid);
+    }
+    assert_eq!((whole(&peer), requests(&peer)), (Some(sent), 1));
+    peer.finish();
+}
+
 /// CVE-2024-46304: this datagram killed a server that took the body for complete since no more
 /// bytes were announced.
 #[test]

@@ -88,7 +88,8 @@ impl Engine {
         if announced > MAX_BODY as u64 || block.offset() + block.size() > MAX_BODY {
             return self.refuse_block(now, id, request, Code::REQUEST_ENTITY_TOO_LARGE);
         }
-        if mode.has(Mode::SINGLE_BODY) || forced {
+        // What a FETCH asks for is all of its body (RFC 8132 §2): no part of it can be answered.
+        if mode.has(Mode::SINGLE_BODY) || forced || request.code() == Code::FETCH {
             return self.assemble(now, id, mode, block, request);
         }
         let data = payload.get(..block.size());
