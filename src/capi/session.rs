@@ -519,10 +519,11 @@ pub unsafe extern "C" fn coap_session_send_ping(session: *mut coap_session_t) ->
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { session.as_ref() }?;
         let ping = session.change(|s| match s.transport.is_reliable() {
-            true => Pdu::new(Type::Confirmable, Code::PING, Mid(0), 0),
-            false => Pdu::new(Type::Confirmable, Code::EMPTY, s.new_mid(), 0),
+            true if s.state != State::Established => None,
+            true => Some(Pdu::new(Type::Confirmable, Code::PING, Mid(0), 0)),
+            false => Some(Pdu::new(Type::Confirmable, Code::EMPTY, s.new_mid(), 0)),
         })?;
-        super::net_send::send(session, ping)
+        super::net_send::send(session, ping?)
     })
 }
 

@@ -35,7 +35,7 @@ pub(super) enum Change {
 
 impl Connection {
     pub(super) fn new(socket: Arc<StreamSocket>, session: SessionId, listener: Option<SocketId>) -> Self {
-        let is_connecting = listener.is_none();
+        let is_connecting = socket.was_connecting();
         let (unread, outbound) = (Vec::new(), Vec::new());
         Connection { socket, session, listener, is_connecting, unread, outbound, written: 0 }
     }

@@ -11,7 +11,7 @@ use crate::protocol::block::Upload;
 use crate::protocol::cache::Cache;
 use crate::protocol::engine::{Handle, SendError};
 use crate::protocol::event::NackReason;
-use crate::protocol::session::{self, Path, Role, SessionId, SocketId, Transport};
+use crate::protocol::session::{self, Path, SessionId, SocketId, Transport};
 use crate::protocol::{Engine, Instant};
 use core::sync::atomic::AtomicBool;
 use hashbrown::HashMap;
@@ -385,8 +385,8 @@ impl Context {
         loop {
             let coming = self.with(|state| {
                 let session = state.engine.sessions().get(session)?;
-                let is_mine = session.is_coming() && session.role == Role::Client;
-                is_mine.then_some((session.state, state.engine.config.csm_timeout))
+                let waits = session.is_worth_waiting_for();
+                waits.then_some((session.state, state.engine.config.csm_timeout))
             });
             let left = match coming {
                 // The state machines see to it that this ends.

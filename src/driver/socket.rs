@@ -136,8 +136,10 @@ impl Sockets {
     /// Closes a socket.
     pub(super) fn remove(&mut self, poller: &Poller, id: SocketId) -> Option<Entry> {
         let entry = self.slab.try_remove(id.0 as usize)?;
-        if let Kind::Datagrams(datagrams) = &entry.kind {
-            datagrams.socket.leave_path();
+        match &entry.kind {
+            Kind::Datagrams(d) => d.socket.leave_path(),
+            Kind::Listener(l) => l.socket.leave_path(),
+            Kind::Connection(c) => c.socket.leave_path(),
         }
         if let Err(e) = poller.remove(entry.fd()) {
             crate::log!(WARN, "cannot stop watching a socket: {e}");

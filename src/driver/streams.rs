@@ -50,6 +50,7 @@ impl Context {
         transport: Transport,
     ) -> io::Result<Arc<SessionHandle>> {
         let connection = StreamSocket::connect(local, remote)?;
+        let is_there = !connection.was_connecting();
         self.with(|state| {
             let (local, remote) = (connection.local_addr().clone(), remote.clone());
             let engine = &mut state.engine;
@@ -64,6 +65,9 @@ impl Context {
                 crate::log!(DEBUG, "***{session}: session {at:p}: created outgoing session");
             }
             state.sessions.insert(id, Arc::clone(&handle));
+            if is_there {
+                state.engine.handle_connected_at_once(crate::clock::now(), id);
+            }
             Ok(handle)
         })
         .inspect(SessionHandle::hold)
@@ -72,17 +76,23 @@ impl Context {
     /// The connection of a session was lost: begins to make another one.
     pub(super) fn reconnect(&self, state: &mut State, session: SessionId, remote: &Address) {
         let made = StreamSocket::connect(None, remote).and_then(|connection| {
+            let is_there = !connection.was_connecting();
             let (local, remote) = (connection.local_addr().clone(), remote.clone());
             let engine = &mut state.engine;
             state.sockets.add_connection(&self.poller, connection, None, |socket| {
                 let path = Path { socket, local, remote, ifindex: 0 };
                 let taken = engine.handle_reconnecting(session, path);
                 taken.then_some(session).ok_or_else(|| io::ErrorKind::AddrInUse.into())
-            })
+            })?;
+            Ok(is_there)
         });
-        if let Err(e) = made {
-            crate::log!(WARN, "cannot connect again: {e}");
-            state.engine.handle_not_reconnecting(crate::clock::now(), session);
+        match made {
+            Ok(true) => state.engine.handle_connected_at_once(crate::clock::now(), session),
+            Ok(false) => {}
+            Err(e) => {
+                crate::log!(WARN, "cannot connect again: {e}");
+                state.engine.handle_not_reconnecting(crate::clock::now(), session);
+            }
         }
     }
 

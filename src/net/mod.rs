@@ -4,6 +4,7 @@
 //! What may enter: file descriptors, system calls, and the values of [`crate::address`]. No CoAP:
 //! what the bytes mean is known in [`crate::message`] and above.
 
+mod bind;
 mod interface;
 mod pktinfo;
 pub mod poller;

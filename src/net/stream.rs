@@ -1,6 +1,8 @@
 //! Stream sockets: listeners, and connections that are made or were accepted.
 
+use super::bind::{bind_client, bind_server};
 use super::sockaddr::{address_of, to_system};
+use super::unix::SocketFile;
 use crate::address::Address;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, Read};
@@ -15,6 +17,7 @@ const BACKLOG: i32 = 1024;
 pub struct StreamListener {
     socket: Socket,
     local: Address,
+    file: Option<SocketFile>,
 }
 
 impl StreamListener {
@@ -22,11 +25,16 @@ impl StreamListener {
     /// addresses.
     pub fn bind(local: &Address) -> io::Result<Self> {
         let socket = new_socket(local)?;
-        socket.set_reuse_address(true)?;
-        socket.bind(&to_system(local)?)?;
+        let file = bind_server(&socket, local)?;
         socket.listen(BACKLOG)?;
         let local = address_of(&socket.local_addr()?)?;
-        Ok(StreamListener { socket, local })
+        Ok(StreamListener { socket, local, file })
+    }
+
+    /// Gives up the path of a Unix domain socket before the socket itself is closed, which others may
+    /// still hold.
+    pub fn leave_path(&self) {
+        self.file.iter().for_each(SocketFile::remove);
     }
 
     /// The address it is bound to.
@@ -39,7 +47,7 @@ impl StreamListener {
         let (socket, remote) = self.socket.accept()?;
         socket.set_nonblocking(true)?;
         let remote = address_of(&remote)?;
-        Ok((StreamSocket::new(socket)?, remote))
+        Ok((StreamSocket::new(socket, None, false)?, remote))
     }
 }
 
@@ -54,34 +62,46 @@ impl AsRawFd for StreamListener {
 pub struct StreamSocket {
     socket: Socket,
     local: Address,
+    file: Option<SocketFile>,
+    is_connecting: bool,
 }
 
 impl StreamSocket {
-    fn new(socket: Socket) -> io::Result<Self> {
+    fn new(socket: Socket, file: Option<SocketFile>, is_connecting: bool) -> io::Result<Self> {
         let local = address_of(&socket.local_addr()?)?;
         if matches!(local, Address::Ip(_)) {
             // Messages are small, and a peer that waits for one should not wait for the next.
             socket.set_tcp_nodelay(true)?;
         }
-        Ok(StreamSocket { socket, local })
+        Ok(StreamSocket { socket, local, file, is_connecting })
     }
 
     /// Begins to connect. The socket becomes writable when that is done;
     /// [`StreamSocket::connected`] then says how it went.
     pub fn connect(local: Option<&Address>, remote: &Address) -> io::Result<Self> {
         let socket = new_socket(remote)?;
-        if let Some(local) = local {
-            if local.port() != 0 {
-                socket.set_reuse_address(true)?;
-            }
-            socket.bind(&to_system(local)?)?;
-        }
-        match socket.connect(&to_system(remote)?) {
-            Ok(()) => {}
-            Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => {}
+        let file = match local {
+            Some(local) => bind_client(&socket, local, remote)?,
+            None => None,
+        };
+        let is_connecting = match socket.connect(&to_system(remote)?) {
+            Ok(()) => false,
+            Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => true,
             Err(e) => return Err(e),
-        }
-        StreamSocket::new(socket)
+        };
+        StreamSocket::new(socket, file, is_connecting)
+    }
+
+    /// Whether the connection was still to come when the socket was made. In the Unix domain it is
+    /// there at once.
+    pub fn was_connecting(&self) -> bool {
+        self.is_connecting
+    }
+
+    /// Gives up the path of a Unix domain socket before the socket itself is closed, which others may
+    /// still hold.
+    pub fn leave_path(&self) {
+        self.file.iter().for_each(SocketFile::remove);
     }
 
     /// Whether a connection came about: asked once, when the socket is writable.

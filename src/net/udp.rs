@@ -3,10 +3,11 @@
 use super::send::send_one;
 use super::{Outcome, RecvBatch, SendBatch, Source};
 use crate::address::Address;
+use crate::net::bind::{bind_client, bind_server};
 use crate::net::interface;
 use crate::net::sockaddr::{address_of, to_system};
 use crate::net::unix::{self, SocketFile};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -32,21 +33,25 @@ impl UdpSocket {
         // More than the system allows is cut to what it allows; less than asked is no reason to fail.
         let _ = socket.set_recv_buffer_size(SERVER_BUFFER);
         let _ = socket.set_send_buffer_size(SERVER_BUFFER);
-        if let Address::Unix(path) = local {
-            let file = unix::bind(&socket, path)?;
-            return UdpSocket::bound(socket, file);
+        if let Address::Ip(_) = local {
+            ask_for_destination(&socket, local)?;
         }
-        socket.set_reuse_address(true)?;
-        ask_for_destination(&socket, local)?;
-        socket.bind(&to_system(local)?)?;
-        UdpSocket::bound(socket, None)
+        let file = bind_server(&socket, local)?;
+        UdpSocket::bound(socket, file)
     }
 
     /// A client's socket towards one peer. Being connected, it hears from the system when the peer's
     /// host says that nobody listens. In the Unix domain it needs a `local` address, for the answers.
     pub fn connect(local: Option<&Address>, remote: &Address) -> io::Result<UdpSocket> {
         let socket = new_socket(remote)?;
-        let file = bind_to(&socket, local, remote)?;
+        let file = match (local, remote) {
+            (Some(local), _) => bind_client(&socket, local, remote)?,
+            (None, Address::Ip(_)) => None,
+            (None, Address::Unix(_)) => {
+                let why = "a Unix domain socket needs a local path";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+            }
+        };
         socket.connect(&to_system(remote)?)?;
         UdpSocket::bound(socket, file)
     }
@@ -63,7 +68,7 @@ impl UdpSocket {
             Address::Ip(SocketAddr::V4(_)) => Address::Ip((Ipv4Addr::UNSPECIFIED, 0).into()),
             _ => Address::Ip((Ipv6Addr::UNSPECIFIED, 0).into()),
         };
-        let file = bind_to(&socket, Some(local.unwrap_or(&any)), remote)?;
+        let file = bind_client(&socket, local.unwrap_or(&any), remote)?;
         UdpSocket::bound(socket, file)
     }
 
@@ -75,9 +80,7 @@ impl UdpSocket {
     /// Gives up the path of a Unix domain socket before the socket itself is closed, which others may
     /// still hold.
     pub fn leave_path(&self) {
-        if let Some(file) = &self.file {
-            file.remove();
-        }
+        self.file.iter().for_each(SocketFile::remove);
     }
 
     /// The address it is bound to.
@@ -153,23 +156,6 @@ fn new_socket(address: &Address) -> io::Result<Socket> {
         socket.set_only_v6(false)?;
     }
     Ok(socket)
-}
-
-fn bind_to(socket: &Socket, local: Option<&Address>, remote: &Address) -> io::Result<Option<SocketFile>> {
-    let refuse = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-    match (local, remote) {
-        (None, Address::Ip(_)) => return Ok(None),
-        (None, Address::Unix(_)) => return refuse("a Unix domain socket needs a local path"),
-        (Some(Address::Unix(path)), Address::Unix(_)) => return unix::bind(socket, path),
-        (Some(Address::Ip(l)), Address::Ip(r)) if l.is_ipv4() == r.is_ipv4() => {
-            if l.port() != 0 {
-                socket.set_reuse_address(true)?;
-            }
-            socket.bind(&SockAddr::from(*l))?;
-        }
-        _ => return refuse("the local and the remote address are of different families"),
-    }
-    Ok(None)
 }
 
 /// Has the system tell with each datagram what address it was sent to.

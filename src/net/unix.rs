@@ -71,7 +71,7 @@ pub(super) fn bind(socket: &Socket, path: &[u8]) -> io::Result<Option<SocketFile
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{RecvBatch, SendBatch, UdpSocket};
+    use crate::net::{RecvBatch, SendBatch, StreamListener, StreamSocket, UdpSocket};
 
     /// A directory for one test, removed with it.
     struct Directory(PathBuf);
@@ -202,6 +202,35 @@ mod tests {
             let error = UdpSocket::bind(&Address::Unix(vec![b'x'; len].into())).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
         }
+    }
+
+    #[test]
+    fn a_connection_is_there_at_once_and_its_files_go_with_both_ends() {
+        let dir = Directory::new("stream");
+        let ((server_path, server_at), (client_path, client_at)) = (dir.at("server"), dir.at("client"));
+        let listener = StreamListener::bind(&server_at).unwrap();
+        let client = StreamSocket::connect(Some(&client_at), &server_at).unwrap();
+        assert!(!client.was_connecting());
+        client.write(b"hello").unwrap();
+        let (accepted, remote) = listener.accept().unwrap();
+        assert_eq!((accepted.local_addr(), &remote), (&server_at, &client_at));
+        let mut buffer = [0; 10];
+        assert_eq!(accepted.read(&mut buffer).unwrap(), 5);
+        assert!(StreamListener::bind(&server_at).is_err());
+        drop((client, accepted));
+        assert!(!client_path.exists() && server_path.exists());
+        drop(listener);
+        assert!(!server_path.exists());
+    }
+
+    #[test]
+    fn a_connection_needs_no_path_on_this_side() {
+        let at = abstract_name("stream");
+        let listener = StreamListener::bind(&at).unwrap();
+        let client = StreamSocket::connect(None, &at).unwrap();
+        assert_eq!(*client.local_addr(), Address::Unix([].into()));
+        assert_eq!(listener.accept().unwrap().1, Address::Unix([].into()));
+        assert!(StreamSocket::connect(Some(&Address::Ip("127.0.0.1:0".parse().unwrap())), &at).is_err());
     }
 
     #[test]

@@ -348,6 +348,13 @@ impl Session {
         matches!(self.state, State::Connecting | State::Csm) && !self.is_lost()
     }
 
+    /// Whether an application that wants to send should wait until its connection is of use: not where
+    /// that takes no time worth mentioning.
+    pub fn is_worth_waiting_for(&self) -> bool {
+        let takes_time = self.stream.as_ref().is_some_and(|s| !s.was_there_at_once);
+        self.role == Role::Client && self.is_coming() && takes_time
+    }
+
     /// Whether its connection is gone.
     pub fn is_lost(&self) -> bool {
         self.stream.as_ref().is_some_and(|s| s.is_lost)

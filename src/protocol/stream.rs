@@ -39,6 +39,8 @@ pub struct Stream {
     pub csm_deadline: Option<DeadlineKey>,
     /// The peer has sent its CSM.
     pub has_csm: bool,
+    /// No time passed while the connection was made.
+    pub was_there_at_once: bool,
     /// The peer does block-wise transfer with blocks of several kilobytes (RFC 8323 §6).
     pub peer_takes_bert: bool,
     /// The transport takes no more for now: what is to be sent waits.

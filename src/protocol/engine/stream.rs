@@ -51,6 +51,17 @@ impl Engine {
         }
     }
 
+    /// The connection of a session that this side opened was there at once: the application is not
+    /// told, and what it sends waits for the peer's CSM without holding it up.
+    pub fn handle_connected_at_once(&mut self, now: Instant, id: SessionId) {
+        self.heard = now;
+        self.watch_silence(now, id);
+        if let Some(stream) = self.stream_mut(id) {
+            stream.was_there_at_once = true;
+        }
+        self.begin(now, id);
+    }
+
     /// Each side begins with its CSM (RFC 8323 §5.3).
     pub(super) fn begin(&mut self, now: Instant, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id).filter(|s| s.state == State::Connecting) else {
