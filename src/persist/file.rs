@@ -55,12 +55,22 @@ pub struct Beside {
     chain: Chain,
 }
 
-/// The name of a file that goes with this, unless it was moved away.
-struct Temporary(PathBuf);
+/// The name of a file that goes with this, unless it has got another.
+struct Temporary(Option<PathBuf>);
+
+impl Temporary {
+    fn rename(mut self, to: &Path) -> io::Result<()> {
+        if let Some(name) = &self.0 {
+            fs::rename(name, to)?;
+        }
+        self.0 = None;
+        Ok(())
+    }
+}
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        self.0.iter().for_each(|name| drop(fs::remove_file(name)));
     }
 }
 
@@ -82,7 +92,7 @@ impl Beside {
             _ => {}
         }
         let mut file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&name)?;
-        let name = Temporary(name);
+        let name = Temporary(Some(name));
         file.write_all(&bytes)?;
         file.sync_data()?;
         Ok(Beside { path: path.into(), name, file, length: bytes.len() as u64, chain })
@@ -92,8 +102,7 @@ impl Beside {
     pub fn place(self) -> Result<Journal, FileError> {
         let Beside { path, name, file, length, chain } = self;
         let inode = identity(&file.metadata()?);
-        fs::rename(&name.0, &path)?;
-        core::mem::forget(name);
+        name.rename(&path)?;
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         // A directory that may not be read cannot be synced: its file system keeps what it can.
         let _ = File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all());
