@@ -4,6 +4,7 @@
  *
  *   server PORT            /b answers "hello" to a GET
  *   server PORT blocks     /l is 256 KiB long, and takes a PUT of the same
+ *   server PORT stream     the same over TCP, and /m is 1 MiB long, and takes a PUT of the same
  *   server PORT observe    /o and /n can be observed; a POST to either changes it, and its observers are notified
  *
  * It listens on 127.0.0.1:PORT, says "ready" with the library's version on standard output, and
@@ -39,14 +40,15 @@ on_get(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *req
 }
 
 /* The body of /l: each 32-bit word is its own place, so that blocks in the wrong place are noticed. */
-static uint32_t body[65536];
+static uint32_t body[262144];
+static size_t body_size = 65536 * sizeof(body[0]);
 
 static void
 on_get_body(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,
             const coap_string_t *query, coap_pdu_t *response) {
   coap_pdu_set_code(response, COAP_RESPONSE_CODE_CONTENT);
   coap_add_data_large_response(resource, session, request, response, query,
-                               COAP_MEDIATYPE_APPLICATION_OCTET_STREAM, -1, 0, sizeof(body),
+                               COAP_MEDIATYPE_APPLICATION_OCTET_STREAM, -1, 0, body_size,
                                (const uint8_t *)body, NULL, NULL);
 }
 
@@ -59,8 +61,8 @@ on_put_body(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t
   (void)resource;
   (void)session;
   (void)query;
-  if (coap_get_data_large(request, &size, &data, &offset, &total) && size == sizeof(body) &&
-      total == sizeof(body) && memcmp(data, body, sizeof(body)) == 0) {
+  if (coap_get_data_large(request, &size, &data, &offset, &total) && size == body_size &&
+      total == body_size && memcmp(data, body, body_size) == 0) {
     coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
   } else {
     coap_pdu_set_code(response, COAP_RESPONSE_CODE_BAD_REQUEST);
@@ -112,8 +114,8 @@ add_observable(coap_context_t *context, const char *path, int flags) {
 }
 
 static void
-add_body(coap_context_t *context) {
-  coap_resource_t *resource = coap_resource_init(coap_make_str_const("l"), 0);
+add_body(coap_context_t *context, const char *path) {
+  coap_resource_t *resource = coap_resource_init(coap_make_str_const(path), 0);
   size_t i;
 
   if (!resource) {
@@ -136,7 +138,7 @@ main(int argc, char **argv) {
   struct sigaction action = {.sa_handler = on_signal};
 
   if (argc < 2 || argc > 3) {
-    fprintf(stderr, "usage: server PORT [blocks|observe]\n");
+    fprintf(stderr, "usage: server PORT [blocks|stream|observe]\n");
     return 2;
   }
   sigaction(SIGTERM, &action, NULL);
@@ -161,7 +163,14 @@ main(int argc, char **argv) {
   coap_register_request_handler(resource, COAP_REQUEST_GET, on_get);
   coap_add_resource(context, resource);
   if (argc == 3 && strcmp(argv[2], "blocks") == 0) {
-    add_body(context);
+    add_body(context, "l");
+  } else if (argc == 3 && strcmp(argv[2], "stream") == 0) {
+    body_size = sizeof(body);
+    add_body(context, "m");
+    if (!coap_new_endpoint(context, &address, COAP_PROTO_TCP)) {
+      fprintf(stderr, "server: cannot listen on TCP port %s\n", argv[1]);
+      return 1;
+    }
   } else if (argc == 3) {
     add_observable(context, "o", 0);
     add_observable(context, "n", COAP_RESOURCE_FLAGS_NOTIFY_NON_ALWAYS);

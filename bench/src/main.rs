@@ -10,6 +10,7 @@ mod message;
 mod observe;
 mod report;
 mod server;
+mod stream;
 
 use std::env;
 use std::fs;
@@ -22,6 +23,7 @@ use blocks::Direction;
 use observe::{Observers, Shape};
 use report::{Report, Results};
 use server::Subject;
+use stream::Kind;
 
 const USAGE: &str = "\
 usage: bench [--lib DIR --include DIR] [--no-reference] [--rounds N] [--gate]
@@ -57,6 +59,14 @@ const NOTIFYING: Duration = Duration::from_secs(8);
 /// Which bodies go where, and how many at a time.
 const TRANSFERS: [(Direction, usize); 4] =
     [(Direction::Get, 1), (Direction::Get, 4), (Direction::Put, 1), (Direction::Put, 4)];
+/// What goes over TCP.
+const STREAMS: [Kind; 5] = [
+    Kind::Gets { outstanding: 1, idle: 0 },
+    Kind::Gets { outstanding: 64, idle: 0 },
+    Kind::Gets { outstanding: 64, idle: 1000 },
+    Kind::Down,
+    Kind::Up,
+];
 /// Time of one of those.
 const TRANSFER_TIME: Duration = Duration::from_millis(400);
 
@@ -150,6 +160,13 @@ fn run(options: &Options, work: &Path) -> io::Result<u32> {
             {
                 let moved = measure::transfer(subject, core, peers, direction, TRANSFER_TIME)?;
                 results.transfers[kind].push(moved);
+            }
+        }
+        for (place, kind) in STREAMS.into_iter().enumerate() {
+            for (subject, results) in
+                subjects.iter().zip(&mut all).filter(|(subject, _)| subject.has_sessions)
+            {
+                results.streams[place].push(measure::stream(subject, core, kind, TRANSFER_TIME)?);
             }
         }
         for (kind, shape) in SHAPES.into_iter().enumerate() {

@@ -1,9 +1,10 @@
 //! From measurements to what is read: ratios first, with what is wanted beside each, then the figures behind them.
 
 use crate::blocks::Direction;
-use crate::measure::{FanOut, Sessions, Throughput, Transfer};
+use crate::measure::{FanOut, Sessions, Stream, Throughput, Transfer};
 use crate::observe::Shape;
-use crate::{SHAPES, TRANSFERS};
+use crate::stream::Kind;
+use crate::{SHAPES, STREAMS, TRANSFERS};
 
 /// All rounds of one subject.
 pub(crate) struct Results {
@@ -13,6 +14,8 @@ pub(crate) struct Results {
     pub(crate) sessions: Vec<Sessions>,
     /// In the order of [`TRANSFERS`].
     pub(crate) transfers: [Vec<Transfer>; TRANSFERS.len()],
+    /// In the order of [`STREAMS`].
+    pub(crate) streams: [Vec<Stream>; STREAMS.len()],
     /// In the order of [`SHAPES`].
     pub(crate) fan_out: [Vec<FanOut>; SHAPES.len()],
 }
@@ -27,6 +30,17 @@ fn name_of_transfer((direction, peers): (Direction, usize)) -> String {
     format!("{method} 256 KiB, {peers} at a time")
 }
 
+fn name_of_stream(kind: Kind) -> String {
+    match kind {
+        Kind::Gets { outstanding, idle: 0 } => format!("GETs over TCP, {outstanding} at a time"),
+        Kind::Gets { outstanding, idle } => {
+            format!("GETs over TCP, {outstanding} at a time, {idle} idle connections")
+        }
+        Kind::Down => "GET 1 MiB over TCP".to_owned(),
+        Kind::Up => "PUT 1 MiB over TCP".to_owned(),
+    }
+}
+
 impl Results {
     pub(crate) fn new(name: &str) -> Self {
         Self {
@@ -35,6 +49,7 @@ impl Results {
             many: Vec::new(),
             sessions: Vec::new(),
             transfers: [const { Vec::new() }; TRANSFERS.len()],
+            streams: [const { Vec::new() }; STREAMS.len()],
             fan_out: [const { Vec::new() }; SHAPES.len()],
         }
     }
@@ -89,6 +104,7 @@ impl Report {
                 let what = format!("GETs, 10,000 peers, ours / {name}");
                 self.rates(&what, &ours.many, &reference.many, Wanted::Anything);
                 self.transfers(ours, reference);
+                self.streams(ours, reference);
                 self.fan_out(ours, reference);
             }
         }
@@ -125,6 +141,16 @@ impl Report {
             let by_cpu = ratio(a, |t| 1.0 / t.cpu, b, |t| 1.0 / t.cpu);
             let by_clock = ratio(a, |t| t.rate, b, |t| t.rate);
             self.line(&what, by_cpu, by_clock, Wanted::AtLeast(1.0));
+        }
+    }
+
+    fn streams(&mut self, ours: &Results, reference: &Results) {
+        for (kind, (a, b)) in STREAMS.into_iter().zip(ours.streams.iter().zip(&reference.streams)) {
+            let what = format!("{}, ours / {}", name_of_stream(kind), reference.name);
+            let by_cpu = ratio(a, |t| 1.0 / t.cpu, b, |t| 1.0 / t.cpu);
+            let by_clock = ratio(a, |t| t.rate, b, |t| t.rate);
+            let is_among_idle = matches!(kind, Kind::Gets { idle: 1.., .. });
+            self.line(&what, by_cpu, by_clock, Wanted::AtLeast(if is_among_idle { 1.3 } else { 1.0 }));
         }
     }
 
@@ -187,6 +213,17 @@ impl Report {
                 let (Some(rate), Some(cpu)) = (of(|t| t.rate), of(|t| t.cpu)) else { continue };
                 let what = name_of_transfer(kind);
                 println!("  {:<12} {what:<26} {rate:>10.0} {:>20.2}", results.name, cpu * 1e3);
+            }
+        }
+        println!(
+            "  server       over TCP                                            per s   server CPU us each"
+        );
+        for results in all {
+            for (kind, rounds) in STREAMS.into_iter().zip(&results.streams) {
+                let of = |value: fn(&Stream) -> f64| median(rounds.iter().map(value).collect());
+                let (Some(rate), Some(cpu)) = (of(|t| t.rate), of(|t| t.cpu)) else { continue };
+                let what = name_of_stream(kind);
+                println!("  {:<12} {what:<46} {rate:>10.0} {:>20.2}", results.name, cpu * 1e6);
             }
         }
         println!(

@@ -5,6 +5,9 @@ use crate::protocol::session::{SessionId, SocketId};
 use std::io;
 use std::sync::Arc;
 
+/// From how many bytes on a message is not copied to be written with others.
+const LARGE: usize = 16 << 10;
+
 /// Memory for what waits that is kept when nothing does, in bytes.
 const MAX_SPARE: usize = 16 << 10;
 
@@ -40,9 +43,15 @@ impl Connection {
         Connection { socket, session, listener, is_connecting, unread, outbound, written: 0 }
     }
 
-    /// Has a message written.
+    /// Has a message written. What is large goes to the system at once, as far as that takes it.
     pub(super) fn queue(&mut self, message: &[u8]) {
-        self.outbound.extend_from_slice(message);
+        let mut rest = message;
+        if message.len() >= LARGE && self.flush().is_ok() && self.is_drained() && !self.is_connecting {
+            // An error shows again when the rest is written.
+            let taken = self.socket.write(message).unwrap_or(0);
+            rest = message.get(taken..).unwrap_or(&[]);
+        }
+        self.outbound.extend_from_slice(rest);
     }
 
     /// Whether nothing waits to be written.

@@ -35,6 +35,20 @@ impl Framing {
     }
 }
 
+/// The bytes of a message, as they leave.
+#[derive(Debug)]
+pub struct Encoded {
+    buf: Vec<u8>,
+    start: usize,
+}
+
+impl Encoded {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.buf.get(self.start..).unwrap_or(&[])
+    }
+}
+
 /// The beginning of a message on a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamHead {
@@ -149,6 +163,12 @@ impl Pdu {
             extended.copy_from_slice(ext);
         }
         self.buf.get(start..).unwrap_or(&[])
+    }
+
+    /// The same, given away with its memory.
+    pub fn into_encoded(mut self, framing: Framing) -> Encoded {
+        let len = self.encode(framing).len();
+        Encoded { start: self.buf.len() - len, buf: self.buf }
     }
 
     /// The message as a UDP datagram, written in place.

@@ -6,6 +6,7 @@ use super::observe::ObserverId;
 use super::resource::{Flags, ResourceId};
 use super::session::{Path, Role, SessionId, SocketId};
 use crate::address::Address;
+use crate::message::header::Encoded;
 use crate::message::{Mid, Pdu};
 
 /// Why a message that was sent will get no answer.
@@ -182,31 +183,56 @@ pub struct Transmit<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Datagrams that wait to be sent, bytes side by side in one arena.
+/// Messages that wait to be sent: the bytes of small ones side by side in one arena, large ones in
+/// their own memory.
 #[derive(Debug, Default)]
 pub struct Transmits {
     arena: Vec<u8>,
-    items: Vec<(SessionId, Path, usize)>,
+    items: Vec<Item>,
+    large: usize,
 }
+
+#[derive(Debug)]
+struct Item {
+    session: SessionId,
+    path: Path,
+    /// Where its bytes end in the arena; there are none if it has memory of its own.
+    end: usize,
+    own: Option<Box<Encoded>>,
+}
+
+/// The arena keeps so much memory when it is empty, in bytes.
+const MAX_ARENA: usize = 1 << 20;
 
 impl Transmits {
     /// Queues a datagram.
     pub(super) fn push(&mut self, session: SessionId, path: &Path, bytes: &[u8]) {
         self.arena.extend_from_slice(bytes);
-        self.items.push((session, path.clone(), self.arena.len()));
+        self.items.push(Item { session, path: path.clone(), end: self.arena.len(), own: None });
+    }
+
+    /// Queues a large message.
+    pub(super) fn push_large(&mut self, session: SessionId, path: &Path, message: Encoded) {
+        self.large += message.as_bytes().len();
+        let own = Some(Box::new(message));
+        self.items.push(Item { session, path: path.clone(), end: self.arena.len(), own });
     }
 
     /// The datagrams, in the order in which they were queued.
     pub fn iter(&self) -> impl Iterator<Item = Transmit<'_>> {
-        let starts = core::iter::once(0).chain(self.items.iter().map(|(_, _, end)| *end));
-        self.items.iter().zip(starts).filter_map(|((session, path, end), start)| {
-            Some(Transmit { path, session: *session, bytes: self.arena.get(start..*end)? })
+        let starts = core::iter::once(0).chain(self.items.iter().map(|item| item.end));
+        self.items.iter().zip(starts).filter_map(|(item, start)| {
+            let bytes = match &item.own {
+                Some(own) => own.as_bytes(),
+                None => self.arena.get(start..item.end)?,
+            };
+            Some(Transmit { path: &item.path, session: item.session, bytes })
         })
     }
 
     /// How many bytes there are.
     pub fn size(&self) -> usize {
-        self.arena.len()
+        self.arena.len() + self.large
     }
 
     /// How many there are.
@@ -222,6 +248,8 @@ impl Transmits {
     /// Forgets them, keeping the memory.
     pub fn clear(&mut self) {
         self.arena.clear();
+        self.arena.shrink_to(MAX_ARENA);
         self.items.clear();
+        self.large = 0;
     }
 }

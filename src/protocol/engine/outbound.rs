@@ -8,6 +8,9 @@ use crate::protocol::event::NackReason;
 use crate::protocol::session::{SessionId, State};
 use crate::protocol::time::Instant;
 
+/// From how many bytes on a message leaves in its own memory.
+const LARGE: usize = 16 << 10;
+
 /// Why a message could not be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SendError {
@@ -117,8 +120,12 @@ impl Engine {
     /// Transmits a message, and keeps it if it is confirmable.
     pub(super) fn send_now(&mut self, now: Instant, id: SessionId, mut pdu: Pdu) {
         if self.sessions.get(id).is_some_and(|s| s.transport.is_reliable()) {
+            let is_request = pdu.code().is_request();
+            if !is_request && pdu.used_size() >= LARGE {
+                return self.transmit_large(now, id, pdu);
+            }
             self.transmit(now, id, &mut pdu);
-            match self.stream_mut(id).filter(|_| pdu.code().is_request()) {
+            match self.stream_mut(id).filter(|_| is_request) {
                 Some(stream) => stream.keep(pdu),
                 None => self.recycle(pdu),
             }
@@ -157,6 +164,17 @@ impl Engine {
                 self.transmits.push(id, &session.path_of(kind), bytes);
             }
             crate::log::pdu::show(Level::DEBUG, pdu, framing);
+        }
+        self.sessions.touch(id, now);
+    }
+
+    /// The same for one whose bytes are not copied.
+    fn transmit_large(&mut self, now: Instant, id: SessionId, pdu: Pdu) {
+        if let Some(session) = self.sessions.get(id) {
+            let framing = session.transport.framing();
+            crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes", pdu.encoded_len(framing));
+            crate::log::pdu::show(Level::DEBUG, &pdu, framing);
+            self.transmits.push_large(id, &session.path, pdu.into_encoded(framing));
         }
         self.sessions.touch(id, now);
     }
