@@ -177,6 +177,8 @@ pub struct Session {
     pub largest_szx: u8,
     /// The Request-Tag that was used last (RFC 9175 §3).
     request_tag: u32,
+    /// What the peer wants to hear with the next request (RFC 9175 §2).
+    pub echo: Option<Box<[u8]>>,
     /// It sends to a multicast group, or broadcast: others than its remote address answer.
     pub sends_to_group: bool,
     /// Who answered last since a request was sent, where the session sends to a group.
@@ -218,6 +220,7 @@ impl Session {
             block_mode: Mode::default(),
             largest_szx: super::block::MAX_SZX,
             request_tag: (seed as u32).rotate_left(16),
+            echo: None,
             sends_to_group,
             responder: None,
             stream: None,

@@ -15,12 +15,17 @@ impl Engine {
     /// Observe 1 (RFC 7641 §3.6). `false` if the peer has not confirmed such a one, or the request
     /// cannot be sent.
     pub fn cancel_observation(&mut self, now: Instant, id: SessionId, token: &[u8], kind: Type) -> bool {
-        if let Some((known_as, request, body)) = self.observed_as(id, token) {
-            return self.cancel_large(now, id, token, &known_as, request, kind, &body);
-        }
-        let request = self.sessions.get_mut(id).and_then(|s| s.exchanges.cancel(token));
+        let known_as = match self.observed_as(id, token) {
+            Some((known_as, request, Some(body))) => {
+                return self.cancel_large(now, id, token, &known_as, request, kind, &body);
+            }
+            Some((known_as, _, None)) => known_as,
+            None => Token::new(token),
+        };
+        let request = self.sessions.get_mut(id).and_then(|s| s.exchanges.cancel(known_as.as_bytes()));
         let Some(request) = request.and_then(|r| self.deregistration(id, r, kind)) else { return false };
         let sent = self.submit(now, id, request, None);
+        self.show_as(id, &known_as, token);
         sent.inspect_err(|e| crate::log!(WARN, "cannot end an observation: {e}")).is_ok()
     }
 
@@ -75,6 +80,8 @@ impl Engine {
         request.set_kind(kind);
         request.set_mid(self.sessions.get_mut(id)?.new_mid());
         request.update_option(Number::OBSERVE, &[DEREGISTER]).ok()?;
+        // What the peer wanted to hear when it began is out of date.
+        request.remove_option(Number::ECHO);
         Some(request)
     }
 

@@ -9,9 +9,9 @@ use crate::protocol::simulation::{ACK, CON, NON, Peer, RST, Seen, What};
 use core::time::Duration;
 use std::sync::Arc;
 
-const SINGLE: Mode = Mode(Mode::USE_LIBCOAP.0 | Mode::SINGLE_BODY.0);
+pub(super) const SINGLE: Mode = Mode(Mode::USE_LIBCOAP.0 | Mode::SINGLE_BODY.0);
 
-fn body(length: usize) -> Vec<u8> {
+pub(super) fn body(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i ^ i >> 8) as u8).collect()
 }
 
@@ -19,12 +19,12 @@ fn shared(length: usize) -> Shared {
     Arc::new(body(length))
 }
 
-fn block(num: u32, more: bool, szx: u8) -> Vec<u8> {
+pub(super) fn block(num: u32, more: bool, szx: u8) -> Vec<u8> {
     Block { num, more, szx }.encode().to_vec()
 }
 
 /// A server with the resource `r`: it takes any body, and its own is so long.
-fn server(mode: Mode, length: usize) -> Peer {
+pub(super) fn server(mode: Mode, length: usize) -> Peer {
     let mut peer = Peer::of_server();
     peer.host.engine.config.block_mode = mode;
     let response = shared(length);
@@ -42,7 +42,7 @@ fn server(mode: Mode, length: usize) -> Peer {
 }
 
 /// A client in this mode.
-fn client(mode: Mode) -> Peer {
+pub(super) fn client(mode: Mode) -> Peer {
     let mut peer = Peer::of_client();
     let session = peer.session();
     peer.host.engine.session_mut(session).unwrap().block_mode = mode;
@@ -50,7 +50,7 @@ fn client(mode: Mode) -> Peer {
 }
 
 /// The client sends a request with a body of so many bytes. Gives its message ID and token.
-fn ask(peer: &mut Peer, code: Code, length: usize) -> (u16, Vec<u8>) {
+pub(super) fn ask(peer: &mut Peer, code: Code, length: usize) -> (u16, Vec<u8>) {
     let (session, now) = (peer.session(), peer.now);
     let mut request = peer.host.new_request(session, CON, code, "r");
     let upload = Upload::begin(&mut request, &shared(length), 6, b"tag").unwrap();
@@ -61,14 +61,14 @@ fn ask(peer: &mut Peer, code: Code, length: usize) -> (u16, Vec<u8>) {
 }
 
 /// The next message from the client, which has a message ID and a token of its own.
-fn next(peer: &mut Peer) -> (Pdu, u16, Vec<u8>) {
+pub(super) fn next(peer: &mut Peer) -> (Pdu, u16, Vec<u8>) {
     let pdu = peer.next_message();
     let (mid, token) = (pdu.mid().0, pdu.token().to_vec());
     (pdu, mid, token)
 }
 
 /// The body that the application saw last, if it was put together.
-fn whole(peer: &Peer) -> Option<Vec<u8>> {
+pub(super) fn whole(peer: &Peer) -> Option<Vec<u8>> {
     peer.host.journal.iter().rev().find_map(|record| match &record.what {
         What::Request { body, .. } | What::Response { body, .. } => Some(body.as_ref()?.data.clone()?),
         _ => None,

@@ -7,8 +7,11 @@
 mod blockwise;
 mod bodies;
 mod duplicates;
+mod echo;
 mod fan_out;
 mod groups;
+mod hostile_blocks;
+mod limits;
 mod lossy;
 mod malformed;
 mod matching;

@@ -2,6 +2,7 @@
 //!
 //! Each message has a token of its own. The application is shown the one it has chosen.
 
+use super::echo::challenges;
 use super::{MAX_BODY, Name};
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::block::{Answer, Assembly, Block, Mode, Shared, Shown, Upload};
@@ -22,11 +23,17 @@ const MAX_RESTARTS: u8 = 8;
 pub(super) struct Asked {
     /// The token that the application has chosen.
     token: Token,
-    /// The request as the application made it. Its payload is gone, unless it must be sent with
-    /// each request.
-    request: Pdu,
+    /// The request as the application made it, with its payload until it is answered, unless
+    /// that is part of a larger body.
+    pub(super) request: Pdu,
+    /// Its payload is sent with each request for a block of the response.
+    keeps_payload: bool,
     /// Its body, while that is being sent.
-    upload: Option<Upload>,
+    pub(super) upload: Option<Upload>,
+    /// The block of the response that was asked for last, after the first.
+    pub(super) fetching: Option<Block>,
+    /// The message was sent again since the peer wanted to see an Echo option.
+    pub(super) is_repeated: bool,
     /// The body of the response, while that is coming.
     download: Option<Download>,
     restarts: u8,
@@ -95,11 +102,15 @@ impl Engine {
             return self.send(now, id, pdu);
         }
         let mut request = pdu.clone();
-        if !(mode.has(Mode::STLESS_FETCH) && pdu.code() == Code::FETCH && upload.is_none()) {
+        if upload.is_some() {
             request.clear_payload();
         }
-        let has_lost_body = upload.is_some() || request.payload().is_some() != pdu.payload().is_some();
-        let is_repeatable = matches!(pdu.code(), Code::GET | Code::FETCH) && !has_lost_body;
+        let keeps_payload = mode.has(Mode::STLESS_FETCH) && pdu.code() == Code::FETCH && upload.is_none();
+        let is_repeatable = match pdu.code() {
+            Code::GET | Code::FETCH => keeps_payload || pdu.payload().is_none(),
+            _ => false,
+        };
+        self.say_echo(id, &mut pdu);
         let token = Token::new(pdu.token());
         let mid = match self.send(now, id, pdu) {
             Ok(mid) => mid,
@@ -111,7 +122,10 @@ impl Engine {
         let asked = Asked {
             token: token.clone(),
             request,
+            keeps_payload,
             upload,
+            fetching: None,
+            is_repeated: false,
             download: None,
             restarts: 0,
             is_repeatable,
@@ -173,6 +187,7 @@ impl Engine {
         sent: Option<Pdu>,
         received: Pdu,
     ) {
+        self.keep_echo(id, &received);
         let Some(mut asked) = self.take_asked(id, received.token()) else {
             // A block that the application has asked for itself.
             let is_ours = self.sessions.get(id).is_some_and(|s| s.block_mode.has(Mode::USE_LIBCOAP));
@@ -180,6 +195,10 @@ impl Engine {
             let body = block.map(|block| Box::new(place(block, &received)));
             return self.events.push_back(Event::Response { session: id, sent, received, body });
         };
+        if challenges(&received) && !asked.is_repeated {
+            return self.repeat_with_echo(now, id, asked, sent, received);
+        }
+        asked.is_repeated = false;
         if let Some(upload) = &asked.upload {
             match upload.answer(&received) {
                 Answer::Next(block) => return self.send_block(now, id, asked, block, sent, received),
@@ -249,21 +268,32 @@ impl Engine {
     }
 
     /// The observation that the application knows by this token, where the peer knows it by
-    /// another since its request came in blocks: that token, and the request with its body.
+    /// another, since its request came in blocks or was sent again: that token, and the request.
+    /// With its body, if that came in blocks.
     pub(in crate::protocol::engine) fn observed_as(
         &self,
         id: SessionId,
         token: &[u8],
-    ) -> Option<(Token, Pdu, Shared)> {
+    ) -> Option<(Token, Pdu, Option<Shared>)> {
         let known = |a: &Asked| a.token.as_bytes() == token && a.observes();
         let (peers, asked) = self.bodies.asked.get(&id)?.iter().find(|(_, a)| known(a))?;
+        if peers == &asked.token && asked.whole.is_none() {
+            return None;
+        }
         let mut request = asked.request.clone();
         request.remove_option(Number::BLOCK1);
-        Some((peers.clone(), request, Shared::clone(asked.whole.as_ref()?)))
+        Some((peers.clone(), request, asked.whole.clone()))
+    }
+
+    /// The application is to see the response to the request with this token under another.
+    pub(in crate::protocol::engine) fn show_as(&mut self, id: SessionId, token: &Token, shown: &[u8]) {
+        if let Some(asked) = self.bodies.asked.get_mut(&id).and_then(|all| all.get_mut(token)) {
+            asked.token = Token::new(shown);
+        }
     }
 
     /// The next block of a body goes out.
-    fn send_block(
+    pub(super) fn send_block(
         &mut self,
         now: Instant,
         id: SessionId,
@@ -290,10 +320,11 @@ impl Engine {
     }
 
     /// Asks for the next block of a body.
-    fn fetch(&mut self, now: Instant, id: SessionId, asked: Asked, block: Block) {
+    pub(super) fn fetch(&mut self, now: Instant, id: SessionId, mut asked: Asked, block: Block) {
         let Some((mut pdu, token)) = self.next_request(id, &asked) else { return self.let_go(asked) };
         pdu.remove_option(Number::BLOCK1);
         pdu.remove_option(Number::OBSERVE);
+        asked.fetching = Some(block);
         let value = Block { more: false, ..block }.encode();
         if let Err(e) = pdu.update_option(Number::BLOCK2, &value) {
             crate::log!(WARN, "cannot ask for block {}: {e}", block.num);
@@ -304,7 +335,7 @@ impl Engine {
     }
 
     /// The request once more, with a message ID and a token of its own.
-    fn next_request(&mut self, id: SessionId, asked: &Asked) -> Option<(Pdu, Token)> {
+    pub(super) fn next_request(&mut self, id: SessionId, asked: &Asked) -> Option<(Pdu, Token)> {
         let session = self.sessions.get_mut(id)?;
         let token = loop {
             let token = session.new_token();
@@ -317,10 +348,11 @@ impl Engine {
         pdu.set_mid(session.new_mid());
         pdu.set_max_size(session.max_pdu_size());
         pdu.set_token(token.as_bytes()).ok()?;
+        self.say_echo(id, &mut pdu);
         Some((pdu, token))
     }
 
-    fn send_next(&mut self, now: Instant, id: SessionId, pdu: Pdu, token: Token, asked: Asked) {
+    pub(super) fn send_next(&mut self, now: Instant, id: SessionId, pdu: Pdu, token: Token, asked: Asked) {
         if let Err(e) = self.send(now, id, pdu) {
             crate::log!(WARN, "the next block is not sent: {e}");
             let failed = if asked.upload.is_some() { Notice::BodyNotSent } else { Notice::PartialBody };
@@ -331,7 +363,7 @@ impl Engine {
     }
 
     /// A response was for the library alone.
-    fn swallow(&mut self, now: Instant, id: SessionId, sent: Option<Pdu>, received: Pdu) {
+    pub(super) fn swallow(&mut self, now: Instant, id: SessionId, sent: Option<Pdu>, received: Pdu) {
         sent.into_iter().for_each(|pdu| self.recycle(pdu));
         self.response_done(now, id, received, true);
     }
@@ -452,7 +484,10 @@ impl Asked {
         Asked {
             token: self.token.clone(),
             request: self.request.clone(),
+            keeps_payload: self.keeps_payload,
             upload: None,
+            fetching: None,
+            is_repeated: false,
             download: None,
             restarts: 0,
             is_repeatable: self.is_repeatable,
@@ -466,7 +501,10 @@ impl Asked {
         let mut next = Asked {
             token: self.token.clone(),
             request: core::mem::replace(&mut self.request, Pdu::new(Type::Reset, Code::EMPTY, Mid(0), 0)),
+            keeps_payload: self.keeps_payload,
             upload: None,
+            fetching: None,
+            is_repeated: false,
             download: self.download.take(),
             restarts: self.restarts,
             is_repeatable: self.is_repeatable,
@@ -475,6 +513,9 @@ impl Asked {
         };
         // Blocks that the application asked for are those of the request; the library goes on.
         next.request.remove_option(Number::BLOCK1);
+        if !self.keeps_payload {
+            next.request.clear_payload();
+        }
         next
     }
 

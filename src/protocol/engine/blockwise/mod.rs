@@ -7,6 +7,7 @@
 
 mod client;
 mod collect;
+mod echo;
 mod serve;
 mod table;
 

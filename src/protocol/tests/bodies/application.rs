@@ -30,6 +30,15 @@ impl Drop for Lent {
     }
 }
 
+/// A request that was there whole.
+pub(super) struct Arrival {
+    /// Of which transfer.
+    pub(super) index: usize,
+    pub(super) body: Vec<u8>,
+    /// It asked for a later block of the response: then it has no body, which came earlier.
+    pub(super) is_later: bool,
+}
+
 /// What was lent to the library, and what the application of the server has seen.
 #[derive(Clone, Default)]
 pub(super) struct Library {
@@ -37,9 +46,8 @@ pub(super) struct Library {
     given_back: Arc<AtomicUsize>,
     /// The bodies of requests as far as they have come, by transfer.
     coming: Rc<RefCell<HashMap<usize, Vec<u8>>>>,
-    /// The bodies that were there whole, and whether their request asked for a later block of the
-    /// response: then it has none, and its body came earlier.
-    pub(super) arrived: Rc<RefCell<Vec<(usize, Vec<u8>, bool)>>>,
+    /// The bodies that were there whole.
+    pub(super) arrived: Rc<RefCell<Vec<Arrival>>>,
 }
 
 impl Library {
@@ -60,7 +68,7 @@ impl Library {
 
     /// A request was handled that has this much of its body.
     fn arrive(&self, index: usize, body: &[u8], is_later: bool) {
-        self.arrived.borrow_mut().push((index, body.to_vec(), is_later));
+        self.arrived.borrow_mut().push(Arrival { index, body: body.to_vec(), is_later });
     }
 }
 

@@ -1,7 +1,7 @@
 //! What must be true of every run, and what of all runs together.
 
 use super::Scenario;
-use super::application::Library;
+use super::application::{Arrival, Library};
 use crate::message::Code;
 use crate::protocol::block::Mode;
 use crate::protocol::event::Notice;
@@ -147,7 +147,7 @@ pub(super) fn check(
 /// What the server saw of requests is what was sent.
 fn check_server(scenario: &Scenario, library: &Library) {
     let mut times = vec![0; scenario.transfers.len()];
-    for (index, body, is_later) in library.arrived.borrow().iter() {
+    for Arrival { index, body, is_later } in library.arrived.borrow().iter() {
         let sent = scenario.request(*index);
         // Requests for later blocks of a response have no body of their own.
         assert!(*body == sent || *is_later && body.is_empty(), "the server got another body of {index}");
