@@ -1,27 +1,13 @@
-/* A client, a server, and between them a relay that shows each datagram, and loses, repeats or delays one of them: what
- * is on the wire, and what the handlers of both ends are shown, of bodies that go up, down and both ways in blocks.
- *
- * A datagram that has passed before is shown by its number: that is a repetition, byte by byte.
+/* Bodies that go up, down and both ways in blocks through a relay: what is on the wire, and what the handlers of both
+ * ends are shown, also when a datagram is lost, repeated or late.
  *
  * mend repeated: a request that comes again is answered again, but the handler is not called again (RFC 7252 §4.5). The
  * reference calls it. */
 
-#include "block.h"
+#include "relay.h"
 
 enum { REQUEST_SIZE = 2500, RESPONSE_SIZE = 2300, FIRST_OF_RESPONSE = 100 };
 
-typedef enum { PASS, LOSE, TWICE, LATE } fault_t;
-
-static coap_context_t *server, *client;
-static coap_session_t *session;
-static peer_t to_client, to_server; /* the two ends of the relay */
-static datagram_t seen[64];
-static int seen_count;
-static fault_t fault;
-static int fault_at;
-static int is_held; /* `held` waits until another datagram of its direction has passed */
-static datagram_t held;
-static int held_from_client;
 static int responses, nacks, calls;
 static int only_counted; /* the calls of the handler */
 
@@ -80,74 +66,6 @@ happened(coap_session_t *on UNUSED, const coap_event_t event) {
   return 0;
 }
 
-/* ---- the relay ---- */
-
-static void
-show_passing(const datagram_t *datagram, int from_client, const char *what) {
-  char label[40];
-  for (int i = 0; i < seen_count; i++)
-    if (seen[i].length == datagram->length && memcmp(seen[i].bytes, datagram->bytes, datagram->length) == 0) {
-      if (!quiet)
-        show("  %s %d again%s", from_client ? ">" : "<", i + 1, what);
-      return;
-    }
-  NEED(seen_count < 64);
-  seen[seen_count++] = *datagram;
-  snprintf(label, sizeof(label), "  %s %d%s", from_client ? ">" : "<", seen_count, what);
-  if (!quiet)
-    show_wire(label, datagram);
-}
-
-static void
-forward(const datagram_t *datagram, int from_client) {
-  peer_send(from_client ? &to_server : &to_client, datagram);
-}
-
-/* Passes on what has come from one end. `passed` counts what came, repetitions too. */
-static int
-relay(peer_t *from, int from_client, int *passed) {
-  datagram_t datagram;
-  struct sockaddr_in other = from->other;
-  if (!peer_take(from, &datagram))
-    return 0;
-  if (!from_client)
-    from->other = other;
-  int is_it = ++*passed == fault_at;
-  fault_t now = is_it ? fault : PASS;
-  show_passing(&datagram, from_client, now == LOSE ? " lost" : now == LATE ? " late" : now == TWICE ? " twice" : "");
-  if (now == LATE) {
-    held = datagram;
-    held_from_client = from_client;
-    is_held = 1;
-    return 1;
-  }
-  if (now != LOSE)
-    forward(&datagram, from_client);
-  if (now == TWICE)
-    forward(&datagram, from_client);
-  if (is_held && held_from_client == from_client) {
-    if (!quiet)
-      show("  the late one");
-    forward(&held, from_client);
-    is_held = 0;
-  }
-  return 1;
-}
-
-/* Runs one end until it has nothing more to say, and passes on what it said. */
-static int
-turn(coap_context_t *end, peer_t *from, int from_client, int *passed) {
-  int moved = 0;
-  for (int idle = 0; idle < 3; idle++) {
-    coap_io_process(end, COAP_IO_NO_WAIT);
-    if (relay(from, from_client, passed))
-      idle = -1, moved = 1;
-    else
-      usleep(200);
-  }
-  return moved;
-}
-
 /* Runs both until there is an end, and what is under way then has come. */
 static void
 run(void) {
@@ -189,24 +107,14 @@ begin(uint32_t mode) {
   coap_resource_t *resource = resource_with(server, "a", 0, COAP_REQUEST_PUT, handler);
   for (size_t i = 1; i < KINDS; i++)
     coap_register_request_handler(resource, kinds[i].method, handler);
-  to_server = peer_open(serve(server, NULL));
-  to_client = peer_open(0);
-  coap_address_t address = loopback(to_client.port);
-  session = coap_new_client_session(client, NULL, &address, COAP_PROTO_UDP);
-  NEED(session);
-  coap_session_set_ack_timeout(session, (coap_fixed_point_t){1, 0});
-  coap_session_set_ack_random_factor(session, (coap_fixed_point_t){1, 0});
-  seen_count = responses = nacks = calls = is_held = 0;
+  open_relay();
+  responses = nacks = calls = 0;
 }
 
 static void
 end(void) {
   quiet = 1; /* which bodies are still kept at the end, the library may choose */
-  coap_session_release(session);
-  coap_free_context(client);
-  coap_free_context(server);
-  peer_close(&to_client);
-  peer_close(&to_server);
+  close_relay();
   quiet = 0;
 }
 
