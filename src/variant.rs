@@ -21,7 +21,7 @@ pub const TCP: bool = true;
 /// CoAP over TLS.
 pub const TLS: bool = false;
 /// CoAP over WebSockets.
-pub const WS: bool = false;
+pub const WS: bool = true;
 /// CoAP over secure WebSockets.
 pub const WSS: bool = false;
 /// Unix domain sockets.

@@ -14,6 +14,18 @@
 extern "C" {
 #endif
 
+/**
+ * Sets the host that the HTTP request of a client session over WebSocket names in its `Host` field;
+ * the port is added. To be called before the loop runs for the first time, since the request leaves
+ * as soon as the connection is there; without a host the session fails.
+ *
+ * Returns 1, or 0 if `ws_host` is no name or address of a host, of up to 255 characters, or an
+ * argument is NULL. For sessions of other protocols it is without effect.
+ *
+ * @pre `session` is NULL or live, `ws_host` NULL or valid.
+ */
+int coap_ws_set_host_request(coap_session_t *session, coap_str_const_t *ws_host);
+
 #ifdef __cplusplus
 }
 #endif

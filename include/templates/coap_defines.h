@@ -67,6 +67,6 @@
 #define COAP_WITH_OBSERVE_PERSIST 1
 
 /** WebSockets. */
-#define COAP_WS_SUPPORT 0
+#define COAP_WS_SUPPORT 1
 
 #endif /* COAP_DEFINES_H_ */

@@ -156,6 +156,7 @@ impl Application for Program {
             NackReason::Reset => COAP_NACK_RST,
             NackReason::Unreachable => COAP_NACK_ICMP_ISSUE,
             NackReason::BadResponse => COAP_NACK_BAD_RESPONSE,
+            NackReason::NotUpgraded => COAP_NACK_WS_LAYER_FAILED,
             NackReason::Given(reason) => reason,
         };
         // SAFETY: the program registered the handler for this; the pointers are good for the call.
@@ -186,7 +187,10 @@ impl Application for Program {
             Notice::BodyNotSent => COAP_EVENT_XMIT_BLOCK_FAIL,
             Notice::KeepAliveFailed => COAP_EVENT_KEEPALIVE_FAILURE,
             Notice::Connected => COAP_EVENT_TCP_CONNECTED,
-            Notice::NotConnected => COAP_EVENT_TCP_FAILED,
+            Notice::NotConnected | Notice::NotUpgraded => COAP_EVENT_TCP_FAILED,
+            Notice::Upgraded => COAP_EVENT_WS_CONNECTED,
+            Notice::FrameTooLarge => COAP_EVENT_WS_PACKET_SIZE,
+            Notice::WebSocketClosed => COAP_EVENT_WS_CLOSED,
             Notice::Disconnected => COAP_EVENT_TCP_CLOSED,
             Notice::Ready => COAP_EVENT_SESSION_CONNECTED,
             Notice::Unready => COAP_EVENT_SESSION_CLOSED,

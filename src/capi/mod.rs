@@ -40,3 +40,4 @@ pub mod supported;
 pub mod time;
 pub mod types;
 pub mod uri;
+pub mod ws;

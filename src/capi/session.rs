@@ -8,6 +8,7 @@ use super::session_security::ClientPsk;
 use super::types::*;
 use crate::address::Address;
 use crate::log;
+use crate::message::uri::Scheme;
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{Role, Session, State, Transport};
@@ -99,9 +100,9 @@ fn transport_of(caller: &str, proto: coap_proto_t) -> Option<Transport> {
     let name = match proto {
         COAP_PROTO_UDP => return Some(Transport::Udp),
         COAP_PROTO_TCP => return Some(Transport::Tcp),
+        COAP_PROTO_WS => return Some(Transport::WebSocket),
         COAP_PROTO_DTLS => "DTLS",
         COAP_PROTO_TLS => "TLS",
-        COAP_PROTO_WS => "WS",
         COAP_PROTO_WSS => "WSS",
         _ => "this protocol",
     };
@@ -173,7 +174,7 @@ pub unsafe extern "C" fn coap_new_client_session(
         let (context, server, local) = unsafe { (share(ctx)?, server.as_ref()?, local_if.as_ref()) };
         let transport = transport_of("coap_new_client_session*", proto)?;
         let remote = from_c(server)?;
-        let remote = with_default_port(remote);
+        let remote = with_default_port(remote, transport);
         let local = match local {
             Some(local) => Some(from_c(local)?),
             None => None,
@@ -184,11 +185,14 @@ pub unsafe extern "C" fn coap_new_client_session(
     })
 }
 
-/// Port 0 stands for the one that RFC 7252 §6.1 names.
-fn with_default_port(address: Address) -> Address {
+/// Port 0 stands for the one that RFC 7252 §6.1 and RFC 8323 §8 name.
+fn with_default_port(address: Address, transport: Transport) -> Address {
     match address {
         Address::Ip(mut ip) if ip.port() == 0 => {
-            ip.set_port(COAP_DEFAULT_PORT);
+            ip.set_port(match transport {
+                Transport::Udp | Transport::Tcp => COAP_DEFAULT_PORT,
+                Transport::WebSocket => Scheme::CoapWs.default_port(),
+            });
             Address::Ip(ip)
         }
         other => other,
@@ -339,6 +343,7 @@ pub unsafe extern "C" fn coap_session_get_proto(session: *const coap_session_t) 
     let proto = |s: &Session| match s.transport {
         Transport::Udp => COAP_PROTO_UDP,
         Transport::Tcp => COAP_PROTO_TCP,
+        Transport::WebSocket => COAP_PROTO_WS,
     };
     // SAFETY: as the caller promises.
     unsafe { read(session, COAP_PROTO_NONE, proto) }
@@ -366,7 +371,9 @@ pub unsafe extern "C" fn coap_session_get_type(session: *const coap_session_t) -
 pub unsafe extern "C" fn coap_session_get_state(session: *const coap_session_t) -> coap_session_state_t {
     let state = |s: &Session| match (s.state, &s.stream) {
         // A server's session has no connection before the application has heard of it.
-        (State::Connecting, _) if s.role == Role::Server => COAP_SESSION_STATE_NONE,
+        (State::Connecting, Some(stream)) if s.role == Role::Server && !stream.is_upgraded => {
+            COAP_SESSION_STATE_NONE
+        }
         (State::Connecting, _) => COAP_SESSION_STATE_CONNECTING,
         (State::Csm, _) => COAP_SESSION_STATE_CSM,
         (State::Closed | State::Ended, Some(stream)) if stream.is_lost => COAP_SESSION_STATE_NONE,

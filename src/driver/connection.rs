@@ -1,7 +1,9 @@
-//! A connection: what waits to be written, and whether the peer takes it.
+//! A connection: what is between it and messages, what waits to be written, and whether the peer
+//! takes it.
 
 use crate::net::StreamSocket;
-use crate::protocol::session::{SessionId, SocketId};
+use crate::net::websocket::{self, CloseCode, Host, Received, WebSocket};
+use crate::protocol::session::{SessionId, SocketId, Transport};
 use std::io;
 use std::sync::Arc;
 
@@ -10,6 +12,16 @@ const LARGE: usize = 16 << 10;
 
 /// Memory for what waits that is kept when nothing does, in bytes.
 const MAX_SPARE: usize = 16 << 10;
+
+/// What is between a stream and messages.
+enum Layer {
+    /// Nothing: a message says itself where it ends.
+    None,
+    /// A WebSocket connection that is asked for when the stream is there.
+    Upgrade,
+    /// A WebSocket connection.
+    WebSocket(Box<WebSocket>),
+}
 
 /// A stream socket and what is to be written to it.
 pub(super) struct Connection {
@@ -21,6 +33,7 @@ pub(super) struct Connection {
     pub(super) is_connecting: bool,
     /// Bytes that came and wait until the peer takes our answers.
     pub(super) unread: Vec<u8>,
+    layer: Layer,
     outbound: Vec<u8>,
     written: usize,
 }
@@ -37,14 +50,68 @@ pub(super) enum Change {
 }
 
 impl Connection {
-    pub(super) fn new(socket: Arc<StreamSocket>, session: SessionId, listener: Option<SocketId>) -> Self {
-        let is_connecting = socket.was_connecting();
+    pub(super) fn new(
+        socket: Arc<StreamSocket>,
+        session: SessionId,
+        transport: Transport,
+        listener: Option<SocketId>,
+    ) -> Self {
+        let layer = match (transport, listener) {
+            (Transport::WebSocket, None) => Layer::Upgrade,
+            (Transport::WebSocket, Some(_)) => Layer::WebSocket(Box::new(WebSocket::server())),
+            (Transport::Udp | Transport::Tcp, _) => Layer::None,
+        };
+        // What is there at once is still found in the loop if it has to be upgraded.
+        let is_connecting = socket.was_connecting() || matches!(layer, Layer::Upgrade);
         let (unread, outbound) = (Vec::new(), Vec::new());
-        Connection { socket, session, listener, is_connecting, unread, outbound, written: 0 }
+        Connection { socket, session, listener, is_connecting, unread, layer, outbound, written: 0 }
+    }
+
+    /// The stream is there: has what belongs on it first written. `false` if that cannot be, since
+    /// nobody has said for which host it is.
+    pub(super) fn begin(&mut self, host: Option<&Host>) -> bool {
+        if let Layer::Upgrade = self.layer {
+            let Some(host) = host else { return false };
+            let (key, mask) = (crate::random::bytes(), crate::random::bytes);
+            let websocket = WebSocket::client(host, key, mask, &mut self.outbound);
+            self.layer = Layer::WebSocket(Box::new(websocket));
+        }
+        true
+    }
+
+    /// Takes the next thing out of what came over a WebSocket, and has written what that asks for;
+    /// `None` on other streams.
+    pub(super) fn receive(
+        &mut self,
+        input: &mut &[u8],
+        limit: usize,
+    ) -> Option<Result<Option<Received>, websocket::Error>> {
+        match &mut self.layer {
+            Layer::WebSocket(websocket) => Some(websocket.receive(input, limit, &mut self.outbound)),
+            Layer::None | Layer::Upgrade => None,
+        }
+    }
+
+    /// Bytes that are kept of what came over a WebSocket and is no whole message.
+    pub(super) fn kept(&self) -> usize {
+        match &self.layer {
+            Layer::WebSocket(websocket) => websocket.kept(),
+            Layer::None | Layer::Upgrade => 0,
+        }
     }
 
     /// Has a message written. What is large goes to the system at once, as far as that takes it.
     pub(super) fn queue(&mut self, message: &[u8]) {
+        match &self.layer {
+            Layer::None => self.write_or_queue(message),
+            Layer::WebSocket(websocket) => {
+                websocket.send(message, &mut self.outbound);
+            }
+            Layer::Upgrade => {}
+        }
+    }
+
+    fn write_or_queue(&mut self, message: &[u8]) {
         let mut rest = message;
         if message.len() >= LARGE && self.flush().is_ok() && self.is_drained() && !self.is_connecting {
             // An error shows again when the rest is written.
@@ -54,9 +121,29 @@ impl Connection {
         self.outbound.extend_from_slice(rest);
     }
 
+    /// Has the end written, where there is a word for it. `true` if there was.
+    pub(super) fn close(&mut self) -> bool {
+        match &mut self.layer {
+            Layer::WebSocket(websocket) if websocket.is_open() => {
+                websocket.close(CloseCode::Normal, &mut self.outbound);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Whether nothing waits to be written.
     pub(super) fn is_drained(&self) -> bool {
         self.written == self.outbound.len()
+    }
+
+    /// Has the end written, as far as the system takes it at once.
+    pub(super) fn say_goodbye(&mut self) {
+        self.close();
+        if let Err(e) = self.flush() {
+            // Most often the peer has gone first.
+            crate::log!(DEBUG, "cannot write the end: {e}");
+        }
     }
 
     /// Writes what the system takes.

@@ -285,10 +285,13 @@ impl Context {
     }
 
     /// The application holds a session once less.
-    pub(super) fn release(self: &Arc<Self>, handle: &SessionHandle) {
+    pub(super) fn release(self: &Arc<Self>, handle: &Arc<SessionHandle>) {
         // What its socket has to send goes out before that is closed, so nothing may hold it back.
         if self.with(|state| state.engine.has_tracked()) {
             self.tell_changes();
+        }
+        if handle.transport == Transport::WebSocket && handle.references() == 0 {
+            self.close_websocket(handle);
         }
         let ended = self.with(|state| {
             let session = state.engine.release(crate::clock::now(), handle.id)?;

@@ -14,6 +14,7 @@ mod process;
 mod session;
 mod socket;
 mod streams;
+mod websockets;
 
 pub use application::{Application, Exchange, Tracked};
 pub use context::{Context, State};

@@ -268,6 +268,11 @@ impl Context {
         if let (Some(handle), Some(session)) = (&handle, state.engine.sessions().get(session)) {
             crate::log!(DEBUG, "***{session}: session {:p}: closed", Arc::as_ptr(handle));
         }
+        if let (Some(handle), Role::Server) = (&handle, role)
+            && state.sockets.connection_of(socket, session).is_some_and(|c| c.close())
+        {
+            MutexGuard::unlocked(state, || self.application.notice(handle, Notice::WebSocketClosed));
+        }
         let gone = self.forget(state, session, socket);
         MutexGuard::unlocked(state, || {
             drop((gone, handle));

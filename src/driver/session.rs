@@ -30,7 +30,7 @@ impl AppData {
 pub struct SessionHandle {
     pub(super) context: Arc<Context>,
     pub(super) id: SessionId,
-    transport: Transport,
+    pub(super) transport: Transport,
     /// References that the application holds.
     pub(super) references: AtomicU32,
     /// The application's data.

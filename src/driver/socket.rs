@@ -122,12 +122,13 @@ impl Sockets {
         &mut self,
         poller: &Poller,
         socket: StreamSocket,
+        transport: Transport,
         listener: Option<SocketId>,
         open: impl FnOnce(SocketId) -> io::Result<SessionId>,
     ) -> io::Result<SessionId> {
         let id = SocketId(self.slab.vacant_key() as u32);
         let session = open(id)?;
-        let connection = Connection::new(Arc::new(socket), session, listener);
+        let connection = Connection::new(Arc::new(socket), session, transport, listener);
         let is_made = !connection.is_connecting;
         self.add(poller, Kind::Connection(connection), is_made, !is_made)?;
         Ok(session)
@@ -135,11 +136,14 @@ impl Sockets {
 
     /// Closes a socket.
     pub(super) fn remove(&mut self, poller: &Poller, id: SocketId) -> Option<Entry> {
-        let entry = self.slab.try_remove(id.0 as usize)?;
-        match &entry.kind {
+        let mut entry = self.slab.try_remove(id.0 as usize)?;
+        match &mut entry.kind {
             Kind::Datagrams(d) => d.socket.leave_path(),
             Kind::Listener(l) => l.socket.leave_path(),
-            Kind::Connection(c) => c.socket.leave_path(),
+            Kind::Connection(c) => {
+                c.say_goodbye();
+                c.socket.leave_path();
+            }
         }
         if let Err(e) = poller.remove(entry.fd()) {
             crate::log!(WARN, "cannot stop watching a socket: {e}");
@@ -186,6 +190,11 @@ impl Sockets {
             Kind::Connection(connection) => Some(connection),
             _ => None,
         }
+    }
+
+    /// The same, if it is still the one of this session.
+    pub(super) fn connection_of(&mut self, id: SocketId, session: SessionId) -> Option<&mut Connection> {
+        self.connection_mut(id).filter(|connection| connection.session == session)
     }
 
     /// The sessions whose connections came to a listener.

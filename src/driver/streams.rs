@@ -50,11 +50,12 @@ impl Context {
         transport: Transport,
     ) -> io::Result<Arc<SessionHandle>> {
         let connection = StreamSocket::connect(local, remote)?;
-        let is_there = !connection.was_connecting();
+        // An upgrade begins in the loop, when the application has named the host.
+        let is_there = !connection.was_connecting() && transport != Transport::WebSocket;
         self.with(|state| {
             let (local, remote) = (connection.local_addr().clone(), remote.clone());
             let engine = &mut state.engine;
-            let id = state.sockets.add_connection(&self.poller, connection, None, |socket| {
+            let id = state.sockets.add_connection(&self.poller, connection, transport, None, |socket| {
                 let path = Path { socket, local, remote, ifindex: 0 };
                 let opened = engine.open_stream(crate::clock::now(), path, transport);
                 opened.map_err(|e| io::Error::new(io::ErrorKind::AddrInUse, e))
@@ -75,11 +76,12 @@ impl Context {
 
     /// The connection of a session was lost: begins to make another one.
     pub(super) fn reconnect(&self, state: &mut State, session: SessionId, remote: &Address) {
+        let Some(transport) = state.engine.sessions().get(session).map(|s| s.transport) else { return };
         let made = StreamSocket::connect(None, remote).and_then(|connection| {
-            let is_there = !connection.was_connecting();
+            let is_there = !connection.was_connecting() && transport != Transport::WebSocket;
             let (local, remote) = (connection.local_addr().clone(), remote.clone());
             let engine = &mut state.engine;
-            state.sockets.add_connection(&self.poller, connection, None, |socket| {
+            state.sockets.add_connection(&self.poller, connection, transport, None, |socket| {
                 let path = Path { socket, local, remote, ifindex: 0 };
                 let taken = engine.handle_reconnecting(session, path);
                 taken.then_some(session).ok_or_else(|| io::ErrorKind::AddrInUse.into())
@@ -138,6 +140,8 @@ impl Context {
             Ok(()) => {
                 state.sockets.connected(&self.poller, id);
                 state.engine.handle_connected(crate::clock::now(), session);
+                self.deliver(state);
+                self.begin_upgrade(state, id, session);
             }
             Err(e) => {
                 if let Some(session) = state.engine.sessions().get(session) {
@@ -166,11 +170,12 @@ impl Context {
             let now = crate::clock::now();
             let local = connection.local_addr().clone();
             let State { engine, sockets, .. } = &mut **state;
-            let accepted = sockets.add_connection(&self.poller, connection, Some(id), |socket| {
-                let path = Path { socket, local, remote, ifindex: 0 };
-                let session = engine.accept_stream(now, path, listener.transport);
-                session.ok_or_else(|| io::ErrorKind::ConnectionRefused.into())
-            });
+            let accepted =
+                sockets.add_connection(&self.poller, connection, listener.transport, Some(id), |socket| {
+                    let path = Path { socket, local, remote, ifindex: 0 };
+                    let session = engine.accept_stream(now, path, listener.transport);
+                    session.ok_or_else(|| io::ErrorKind::ConnectionRefused.into())
+                });
             match accepted {
                 Ok(session) => {
                     self.deliver(state);
@@ -226,9 +231,7 @@ impl Context {
         let session = connection.session;
         let left_over = core::mem::take(&mut connection.unread);
         for mut rest in [&left_over[..], bytes] {
-            while state.engine.takes_input(session)
-                && state.engine.handle_stream(crate::clock::now(), session, &mut rest)
-            {
+            while state.engine.takes_input(session) && self.take_message(state, id, session, &mut rest) {
                 self.deliver(state);
             }
             if let Some(connection) = state.sockets.connection_mut(id).filter(|c| c.session == session) {

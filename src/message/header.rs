@@ -24,8 +24,8 @@ impl Framing {
     pub fn header_len(self, size: usize) -> usize {
         match self {
             Framing::Udp => 4,
-            Framing::WebSocket => 2,
-            Framing::Tcp => match size {
+            // A frame says how long it is, but programs know the sizes of libcoap, which counts so.
+            Framing::Tcp | Framing::WebSocket => match size {
                 0..15 => 2,
                 15..272 => 3,
                 272..65809 => 4,

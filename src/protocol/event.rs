@@ -22,6 +22,8 @@ pub enum NackReason {
     Unreachable,
     /// The peer answered with what is no response.
     BadResponse,
+    /// The connection was not upgraded to WebSocket.
+    NotUpgraded,
     /// What the application said when it gave the session up.
     Given(u32),
 }
@@ -45,6 +47,14 @@ pub enum Notice {
     KeepAliveFailed,
     /// The connection below it is there.
     Connected,
+    /// The connection below it was upgraded to WebSocket.
+    Upgraded,
+    /// It was not.
+    NotUpgraded,
+    /// A frame came that is larger than this side takes.
+    FrameTooLarge,
+    /// The WebSocket connection is closed, by a close frame of either side.
+    WebSocketClosed,
     /// The connection below it could not be made.
     NotConnected,
     /// The connection below it is closed.

@@ -62,6 +62,8 @@ pub enum Transport {
     Udp,
     /// CoAP over TCP (RFC 8323).
     Tcp,
+    /// CoAP over WebSockets (RFC 8323 §4).
+    WebSocket,
 }
 
 impl Transport {
@@ -69,7 +71,7 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         match self {
             Transport::Udp => false,
-            Transport::Tcp => true,
+            Transport::Tcp | Transport::WebSocket => true,
         }
     }
 
@@ -78,6 +80,7 @@ impl Transport {
         match self {
             Transport::Udp => Framing::Udp,
             Transport::Tcp => Framing::Tcp,
+            Transport::WebSocket => Framing::WebSocket,
         }
     }
 }
@@ -405,6 +408,7 @@ impl fmt::Display for Transport {
         f.pad(match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::WebSocket => "WS",
         })
     }
 }

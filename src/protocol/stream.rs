@@ -35,7 +35,13 @@ const MAX_SPARE: usize = 16 << 10;
 pub struct Stream {
     /// Puts messages together.
     pub inbound: Cutter,
-    /// When the peer's CSM is overdue.
+    /// The host that the upgrade to WebSocket asks for.
+    pub host: Option<Box<[u8]>>,
+    /// Bytes that are kept of a frame that has not come whole.
+    pub framed: usize,
+    /// It was upgraded to WebSocket.
+    pub is_upgraded: bool,
+    /// When the upgrade, or the peer's CSM, is overdue.
     pub csm_deadline: Option<DeadlineKey>,
     /// The peer has sent its CSM.
     pub has_csm: bool,

@@ -82,6 +82,11 @@ enum Kind {
 }
 
 impl Assembler {
+    /// Bytes of a message that have come.
+    pub(super) fn kept(&self) -> usize {
+        self.message.as_ref().map_or(0, Vec::len)
+    }
+
     /// Takes bytes from the front of `input` up to the end of the next message or control frame.
     /// `None` when all of it was taken. `masked` is how the peer's frames have to be.
     pub(super) fn next(

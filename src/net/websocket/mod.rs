@@ -26,9 +26,10 @@ mod tests;
 use frame::{Assembler, Part};
 use smallvec::SmallVec;
 use thiserror::Error;
-use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use upgrade::Head;
 
+pub use tungstenite::protocol::frame::coding::CloseCode;
 pub use upgrade::{Host, NotUpgraded, Refusal};
 
 /// The end of a WebSocket connection that cannot go on. What has to be sent before the stream is
@@ -165,11 +166,21 @@ impl WebSocket {
         matches!(self.state, State::Closed)
     }
 
+    /// Bytes that are kept of what has not come whole.
+    pub fn kept(&self) -> usize {
+        match &self.state {
+            State::Asked { head, .. } | State::Awaiting { head } => head.kept(),
+            State::Open(assembler) | State::Closing(assembler) => assembler.kept(),
+            State::Closed => 0,
+        }
+    }
+
     /// Takes from the front of `input` what leads to the next thing worth telling; `None` when
     /// all of it was taken. No message may have more than `limit` bytes.
     ///
     /// What has to be answered is appended to `out`, at most one frame of it per call: pings that
-    /// come together are answered by one pong (RFC 6455 §5.5.3).
+    /// come together are answered by one pong (RFC 6455 §5.5.3), and by none while much waits in
+    /// `out`.
     ///
     /// # Errors
     ///
@@ -234,7 +245,7 @@ impl WebSocket {
                         }
                     }
                 };
-                if let Some(payload) = ping {
+                if let Some(payload) = ping.filter(|_| out.len() <= MAX_UNSENT) {
                     self.write_control(Control::Pong, &payload, out);
                 }
                 Ok(received)
@@ -293,6 +304,10 @@ impl WebSocket {
         }
     }
 }
+
+/// The most output that waits to be sent when a ping is still answered, in bytes: a peer that does
+/// not read must not make it grow.
+const MAX_UNSENT: usize = 64 << 10;
 
 /// What stands for a close frame without a code (RFC 6455 §7.1.5).
 const NO_CODE: u16 = 1005;

@@ -115,15 +115,22 @@ pub enum NotUpgraded {
     SubProtocol,
 }
 
+/// The longest name of a host (RFC 1035 §2.3.4).
+const MAX_HOST: usize = 255;
+
 /// The value of a `Host` field: nothing in it can end the field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host(String);
 
 impl Host {
-    /// Takes a host, with or without a port: visible ASCII characters.
-    pub fn new(host: &[u8]) -> Option<Host> {
-        let text = std::str::from_utf8(host).ok()?;
-        (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Host(text.into()))
+    /// Of a name or an address: up to 255 visible ASCII characters.
+    pub fn new(name: &[u8], port: u16) -> Option<Host> {
+        let text = std::str::from_utf8(name).ok()?;
+        if text.is_empty() || text.len() > MAX_HOST || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        let is_bare_ipv6 = text.contains(':') && !text.starts_with('[');
+        Some(Host(if is_bare_ipv6 { format!("[{text}]:{port}") } else { format!("{text}:{port}") }))
     }
 }
 
@@ -143,6 +150,11 @@ pub(super) struct Head {
 pub(super) struct TooLarge;
 
 impl Head {
+    /// Bytes of it that have come.
+    pub(super) fn kept(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Takes bytes from the front of `input` up to the end of the head, and gives all of it.
     pub(super) fn take(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, TooLarge> {
         while !input.is_empty() {

@@ -22,6 +22,7 @@ mod sessions;
 mod signalling;
 mod stream;
 mod tracking;
+mod upgrade;
 
 use super::asynchronous::Asyncs;
 use super::block::{MAX_SZX, Mode, Shared};
@@ -31,7 +32,7 @@ use super::event::{Event, Notice, Transmits};
 use super::keepalive::KeepAlive;
 use super::observe::Observers;
 use super::resource::Table;
-use super::session::{Role, SessionId, Sessions};
+use super::session::{SessionId, Sessions};
 use super::time::Instant;
 use crate::message::{Code, Mid, Pdu, Token, Type};
 use core::any::Any;
@@ -109,6 +110,8 @@ enum Timer {
     Csm(SessionId),
     /// A lost connection is to be made again.
     Reconnect(SessionId),
+    /// The connection should be upgraded.
+    Upgrade(SessionId),
     /// The answer to a Ping over a stream should be there.
     Pong(SessionId),
 }
@@ -233,11 +236,8 @@ impl Engine {
             self.resend(now, id, mid);
         }
         match self.told.take() {
-            Some((id, Notice::Connected))
-                if self.sessions.get(id).is_some_and(|s| s.role == Role::Client) =>
-            {
-                self.begin(self.heard, id);
-            }
+            Some((id, Notice::Connected)) if self.begins_connected(id) => self.begin(self.heard, id),
+            Some((id, Notice::Upgraded)) => self.begin(self.heard, id),
             Some((id, Notice::Ready)) => self.establish(self.heard, id),
             Some((id, Notice::Unready | Notice::NotReady)) => self.lost_told(id),
             _ => {}
@@ -314,6 +314,7 @@ impl Engine {
                 Timer::Silence(session) => self.silence_due(now, session),
                 Timer::Reconnect(session) => self.reconnect_due(session),
                 Timer::Csm(session) => self.csm_overdue(now, session),
+                Timer::Upgrade(session) => self.upgrade_overdue(now, session),
                 Timer::Pong(session) => self.pong_overdue(now, session),
             }
         }

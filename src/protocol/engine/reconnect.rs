@@ -48,10 +48,10 @@ impl Engine {
         else {
             return false;
         };
-        let failures = session.stream.as_ref().map_or(0, |s| s.failures);
+        let lost = session.stream.take().unwrap_or_default();
         session.over_stream(session.transport);
         if let Some(stream) = session.stream.as_deref_mut() {
-            (stream.failures, stream.is_again) = (failures, true);
+            (stream.failures, stream.host, stream.is_again) = (lost.failures, lost.host, true);
         }
         self.sessions.set_path(id, path)
     }

@@ -4,14 +4,14 @@
 use super::{Engine, Event, Notice, OpenError, Timer};
 use crate::log::Level;
 use crate::message::pdu::DecodeError;
-use crate::message::{Code, Framing, Mid, Number, Pdu, Type};
+use crate::message::{Code, Mid, Number, Pdu, Type};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{Path, Role, SessionId, State, Transport};
 use crate::protocol::stream::{Cutter, StreamError};
 use crate::protocol::time::Instant;
 
 /// The most memory that messages take of which only a part has come, in bytes, in a context.
-const MAX_PARTIAL: usize = 256 << 20;
+pub(super) const MAX_PARTIAL: usize = 256 << 20;
 
 impl Engine {
     /// Opens a session over a reliable transport whose connection is being made.
@@ -45,7 +45,9 @@ impl Engine {
             Some(Role::Client) => {
                 self.watch_silence(now, id);
                 self.notice(id, Notice::Connected);
+                self.await_upgrade(now, id);
             }
+            Some(Role::Server) if self.await_upgrade(now, id) => {}
             Some(Role::Server) => self.begin(now, id),
             None => {}
         }
@@ -60,6 +62,11 @@ impl Engine {
             stream.was_there_at_once = true;
         }
         self.begin(now, id);
+    }
+
+    /// Whether a session begins when its application has heard of the connection.
+    pub(super) fn begins_connected(&self, id: SessionId) -> bool {
+        self.sessions.get(id).is_some_and(|s| s.role == Role::Client && s.transport != Transport::WebSocket)
     }
 
     /// Each side begins with its CSM (RFC 8323 §5.3).
@@ -128,7 +135,9 @@ impl Engine {
             self.recycle(pdu);
             return self.break_off(now, id, StreamError::Malformed(error.reason));
         }
-        crate::log::pdu::show(Level::DEBUG, &pdu, Framing::Tcp);
+        if let Some(session) = self.sessions.get(id) {
+            crate::log::pdu::show(Level::DEBUG, &pdu, session.transport.framing());
+        }
         let code = pdu.code();
         if code.is_signalling() {
             self.handle_signal(now, id, pdu);
@@ -220,6 +229,9 @@ impl Engine {
     /// back, and the session is of no use any more. One that a peer opened ends.
     pub fn handle_lost(&mut self, now: Instant, id: SessionId, reason: NackReason) {
         self.heard = now;
+        if reason == NackReason::NotDeliverable && self.is_upgrading(id) {
+            return self.handle_not_upgraded(now, id);
+        }
         let Some(session) = self.sessions.get_mut(id) else { return };
         let (state, socket) = (session.state, session.path.socket);
         let Some(stream) = session.stream.as_deref_mut().filter(|s| !s.is_lost) else { return };
@@ -247,12 +259,12 @@ impl Engine {
     /// heard.
     pub(super) fn note_told(&mut self, id: SessionId, notice: Notice) {
         match notice {
-            Notice::Disconnected | Notice::NotReady | Notice::Unready => {
+            Notice::Disconnected | Notice::NotUpgraded | Notice::NotReady | Notice::Unready => {
                 if let Some(session) = self.sessions.get_mut(id).filter(|s| s.state != State::Ended) {
                     session.state = State::Closed;
                 }
             }
-            Notice::Ready | Notice::Connected => {}
+            Notice::Ready | Notice::Connected | Notice::Upgraded => {}
             _ => return,
         }
         self.told = Some((id, notice));
@@ -272,7 +284,7 @@ impl Engine {
     pub(super) fn forget_stream(&mut self, id: SessionId) {
         let Some(stream) = self.sessions.get_mut(id).and_then(|s| s.stream.as_deref_mut()) else { return };
         stream.is_blocked = false;
-        self.partial -= stream.inbound.kept();
+        self.partial -= stream.inbound.kept() + core::mem::take(&mut stream.framed);
         stream.inbound = Cutter::default();
         let deadlines = [&mut stream.csm_deadline, &mut stream.pong_deadline, &mut stream.reconnect_deadline];
         for key in deadlines.into_iter().filter_map(Option::take) {
@@ -281,7 +293,7 @@ impl Engine {
     }
 
     /// Takes out all requests that were sent and not answered, and all messages that wait.
-    fn take_unanswered(&mut self, id: SessionId) -> Vec<Pdu> {
+    pub(super) fn take_unanswered(&mut self, id: SessionId) -> Vec<Pdu> {
         let Some(session) = self.sessions.get_mut(id) else { return Vec::new() };
         let mut all = session.stream.as_mut().map(|s| s.take_asked()).unwrap_or_default();
         all.extend(session.take_waiting());

@@ -21,3 +21,4 @@ mod reliability;
 mod requests;
 mod sessions;
 mod streams;
+mod upgrades;

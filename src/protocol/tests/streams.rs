@@ -7,24 +7,28 @@ use crate::protocol::session::{Path, SessionId, SocketId, State, Transport};
 use crate::protocol::{Engine, Instant};
 use core::time::Duration;
 
-const NOW: Instant = Instant(1000);
+pub(super) const NOW: Instant = Instant(1000);
 /// Max-Message-Size 8,388,864 and Block-Wise-Transfer.
 const CSM: &[u8] = &[0x50, 0xe1, 0x23, 0x80, 0x01, 0x00, 0x20];
 const PLAIN_CSM: &[u8] = &[0x00, 0xe1];
 
 /// One end of a connection.
-struct End {
-    engine: Engine,
-    id: SessionId,
+pub(super) struct End {
+    pub(super) engine: Engine,
+    pub(super) id: SessionId,
 }
 
 impl End {
     /// A client whose connection is being made.
     fn client() -> End {
+        End::client_over(Transport::Tcp)
+    }
+
+    pub(super) fn client_over(transport: Transport) -> End {
         let mut engine = Engine::new(Box::new(|| 0));
         let address = |port| Address::Ip(([127, 0, 0, 1], port).into());
         let path = Path { socket: SocketId(0), local: address(1), remote: address(2), ifindex: 0 };
-        let id = engine.open_stream(NOW, path, Transport::Tcp).unwrap();
+        let id = engine.open_stream(NOW, path, transport).unwrap();
         engine.hold(id);
         End { engine, id }
     }
@@ -41,14 +45,20 @@ impl End {
 
     /// A server that a peer has connected to.
     fn server() -> End {
+        let mut end = End::server_over(Transport::Tcp);
+        end.engine.handle_connected(NOW, end.id);
+        assert_eq!(end.drain(), (CSM.to_vec(), vec![]));
+        end
+    }
+
+    /// A server whose application has heard of a new connection.
+    pub(super) fn server_over(transport: Transport) -> End {
         let mut engine = Engine::new(Box::new(|| 0));
         let address = |port| Address::Ip(([127, 0, 0, 1], port).into());
         let path = Path { socket: SocketId(0), local: address(2), remote: address(1), ifindex: 0 };
-        let id = engine.accept_stream(NOW, path, Transport::Tcp).unwrap();
+        let id = engine.accept_stream(NOW, path, transport).unwrap();
         let mut end = End { engine, id };
         assert_eq!(end.drain(), (vec![], vec!["Connected".to_owned(), "Opened".to_owned()]));
-        end.engine.handle_connected(NOW, id);
-        assert_eq!(end.drain(), (CSM.to_vec(), vec![]));
         end
     }
 
@@ -62,7 +72,7 @@ impl End {
     }
 
     /// What goes out and what the application hears.
-    fn drain(&mut self) -> (Vec<u8>, Vec<String>) {
+    pub(super) fn drain(&mut self) -> (Vec<u8>, Vec<String>) {
         let mut heard = Vec::new();
         while let Some(event) = self.engine.poll_event() {
             heard.push(match event {
@@ -89,12 +99,12 @@ impl End {
         (bytes, heard)
     }
 
-    fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         self.engine.sessions().get(self.id).unwrap().state
     }
 }
 
-fn get(token: &[u8]) -> Pdu {
+pub(super) fn get(token: &[u8]) -> Pdu {
     let mut pdu = Pdu::new(Type::Confirmable, Code::GET, Mid(0), 100);
     pdu.set_token(token).unwrap();
     pdu

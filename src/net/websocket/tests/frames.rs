@@ -83,6 +83,16 @@ fn many_pings_at_once_are_answered_by_one_pong() {
 }
 
 #[test]
+fn a_peer_that_does_not_read_gets_no_pongs() {
+    let (mut server, mut out) = (open_server(), Vec::new());
+    let ping = masked(0x89, &[1; 125]);
+    for _ in 0..10_000 {
+        server.receive(&mut &ping[..], LIMIT, &mut out).unwrap();
+    }
+    assert!(out.len() < MAX_UNSENT + 200);
+}
+
+#[test]
 fn a_pong_that_nobody_asked_for_is_ignored() {
     assert_eq!(serve(&masked(0x8a, b"beat")), Outcome::default());
 }

@@ -14,7 +14,7 @@ const KEY: [u8; 16] = *b"0123456789abcdef";
 const MASK: [u8; 4] = [0x11, 0x22, 0x44, 0x88];
 
 fn host() -> Host {
-    Host::new(b"server.example:8080").unwrap()
+    Host::new(b"server.example", 8080).unwrap()
 }
 
 /// Everything that one side makes of some bytes that come in pieces of at most `piece` bytes: what

@@ -182,10 +182,17 @@ fn more_than_64_fields_are_refused() {
 
 #[test]
 fn a_host_cannot_add_header_fields() {
-    for host in [&b""[..], b"a\r\nX: y", b"a b", b"a\0", b"\xc3\xa4"] {
-        assert_eq!(Host::new(host), None);
+    for host in [&b""[..], b"a\r\nX: y", b"a b", b"a\0", b"\xc3\xa4", &[b'h'; 256]] {
+        assert_eq!(Host::new(host, 80), None);
     }
-    assert_eq!(Host::new(b"[::1]:80").unwrap().to_string(), "[::1]:80");
+    assert!(Host::new(&[b'h'; 255], 80).is_some());
+}
+
+#[test]
+fn a_host_has_its_port_and_an_ipv6_address_its_brackets() {
+    for (name, written) in [("a.example", "a.example:99"), ("::1", "[::1]:99"), ("[::1]", "[::1]:99")] {
+        assert_eq!(Host::new(name.as_bytes(), 99).unwrap().to_string(), written);
+    }
 }
 
 #[test]
