@@ -14,7 +14,6 @@ use smallvec::SmallVec;
 use socket2::SockAddr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::OnceLock;
 
 /// The most datagrams of one piece; any system that cuts takes as many.
 const MAX_SEGMENTS: usize = 64;
@@ -22,18 +21,16 @@ const MAX_SEGMENTS: usize = 64;
 /// The most bytes of one piece: what UDP over IPv4 can carry in one datagram.
 const MAX_PIECE: usize = 65_507;
 
-/// Whether this system cuts pieces. One that does not know of it would send them as they are.
+/// Whether pieces that this socket takes are cut. A system that does not know of it, and a socket of the Unix domain,
+/// would send them as they are.
 fn cuts_pieces(socket: BorrowedFd<'_>) -> bool {
-    static CUTS: OnceLock<bool> = OnceLock::new();
-    *CUTS.get_or_init(|| {
-        let (mut size, mut len): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
-        // SAFETY: `size` is what the option gives, and its length is told.
-        let known = unsafe {
-            let value = (&raw mut size).cast();
-            libc::getsockopt(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, value, &raw mut len)
-        };
-        known == 0
-    })
+    let (mut size, mut len): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
+    // SAFETY: `size` is what the option gives, and its length is told.
+    let known = unsafe {
+        let value = (&raw mut size).cast();
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, value, &raw mut len)
+    };
+    known == 0
 }
 
 fn vector_of(bytes: &[u8]) -> libc::iovec {
@@ -122,7 +119,8 @@ impl Run {
     }
 }
 
-/// Datagrams waiting to be sent together. It grows as needed and keeps its memory.
+/// Datagrams waiting to be sent together by one socket. It grows as needed and keeps its memory.
+#[derive(Default)]
 pub struct SendBatch {
     arena: Vec<u8>,
     runs: Vec<Run>,
@@ -134,22 +132,8 @@ pub struct SendBatch {
     start: usize,
     /// How many datagrams wait.
     waiting: usize,
-    /// Runs go as one piece.
-    in_pieces: bool,
-}
-
-impl Default for SendBatch {
-    fn default() -> Self {
-        SendBatch {
-            arena: Vec::new(),
-            runs: Vec::new(),
-            last: 0,
-            next: 0,
-            start: 0,
-            waiting: 0,
-            in_pieces: true,
-        }
-    }
+    /// Whether runs go as one piece; not known before there is one.
+    in_pieces: Option<bool>,
 }
 
 impl SendBatch {
@@ -226,7 +210,9 @@ impl SendBatch {
 
     /// Sends all of them, or up to the first that fails.
     pub(super) fn flush(&mut self, socket: BorrowedFd<'_>) -> Outcome {
-        self.in_pieces &= cuts_pieces(socket);
+        if self.in_pieces.is_none() && self.runs.iter().any(|run| run.count > 1) {
+            self.in_pieces = Some(cuts_pieces(socket));
+        }
         let mut sent = 0;
         while !self.is_empty() {
             match self.send_some(socket) {
@@ -235,7 +221,7 @@ impl SendBatch {
                     self.advance(n);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if self.is_of_piece(&error) => self.in_pieces = false,
+                Err(error) if self.is_of_piece(&error) => self.in_pieces = Some(false),
                 Err(error) => return Outcome { sent, error: Some(error) },
             }
         }
@@ -245,7 +231,7 @@ impl SendBatch {
     /// Whether sending may have failed because it was a piece: the device does not do the checksums of its parts
     /// (EIO), or they are larger than what the path takes (EINVAL).
     fn is_of_piece(&self, error: &io::Error) -> bool {
-        self.in_pieces
+        self.in_pieces == Some(true)
             && self.runs.get(self.next).is_some_and(|run| run.count > 1)
             && matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE))
     }
@@ -290,8 +276,8 @@ impl SendBatch {
         let starts = core::iter::once(self.start).chain(waiting.clone().map(|run| run.end));
         waiting.zip(starts).flat_map(move |(run, start)| {
             let (size, count) = match self.in_pieces {
-                true => (run.end - start, run.count),
-                false => (run.segment, 1),
+                Some(true) => (run.end - start, run.count),
+                _ => (run.segment, 1),
             };
             (0..run.count / count.max(1)).map(move |i| {
                 let from = start + i * size;
@@ -328,7 +314,7 @@ mod tests {
     }
 
     /// Sends datagrams of these sizes, to the first or the second of two sockets; gives what each received.
-    fn sent(sizes: &[(usize, usize)], in_pieces: bool) -> [Vec<Vec<u8>>; 2] {
+    fn sent(sizes: &[(usize, usize)], in_pieces: Option<bool>) -> [Vec<Vec<u8>>; 2] {
         let to = [UdpSocket::bind(&ip("127.0.0.1:0")).unwrap(), UdpSocket::bind(&ip("[::1]:0")).unwrap()];
         let from = [UdpSocket::bind(&ip("127.0.0.1:0")).unwrap(), UdpSocket::bind(&ip("[::1]:0")).unwrap()];
         let mut seen = [Vec::new(), Vec::new()];
@@ -370,12 +356,12 @@ mod tests {
             (1, 1200),
         ]);
         sizes.extend((0..80).map(|_| (1, 1152)));
-        assert!(sent(&sizes, true) == sent(&sizes, false));
+        assert!(sent(&sizes, None) == sent(&sizes, Some(false)));
     }
 
     #[test]
     fn datagrams_of_one_size_for_one_peer_make_a_piece_and_another_peer_ends_it() {
-        let mut batch = SendBatch::new();
+        let mut batch = SendBatch { in_pieces: Some(true), ..SendBatch::new() };
         let (a, b) = (ip("127.0.0.1:1000"), ip("127.0.0.1:1001"));
         let near = Source { address: ip("127.0.0.1:5683"), ifindex: 0 };
         let far = Source { address: ip("127.0.0.2:5683"), ifindex: 0 };
@@ -388,11 +374,11 @@ mod tests {
         assert_eq!(counts(&batch), [(3, 26), (1, 8), (1, 8), (1, 8)]);
         batch.skip();
         assert_eq!((batch.len(), counts(&batch)), (5, vec![(2, 17), (1, 8), (1, 8), (1, 8)]));
-        batch.in_pieces = false;
+        batch.in_pieces = Some(false);
         assert_eq!(counts(&batch), [(1, 9), (1, 8), (1, 8), (1, 8), (1, 8)]);
         batch.advance(4);
         batch.push(Some(&b), Some(&far), &[0; 8]).unwrap();
-        batch.in_pieces = true;
+        batch.in_pieces = Some(true);
         assert_eq!((batch.len(), counts(&batch)), (2, vec![(2, 16)]));
         batch.advance(2);
         assert!(batch.is_empty() && batch.runs.is_empty() && batch.arena.is_empty());
@@ -400,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_piece_has_an_end() {
-        let mut batch = SendBatch::new();
+        let mut batch = SendBatch { in_pieces: Some(true), ..SendBatch::new() };
         for _ in 0..MAX_SEGMENTS + 1 {
             batch.push(None, None, &[0; 4]).unwrap();
         }

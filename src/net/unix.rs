@@ -122,6 +122,18 @@ mod tests {
     }
 
     #[test]
+    fn datagrams_of_one_size_arrive_apart() {
+        let dir = Directory::new("apart");
+        let ((_, server_at), (_, client_at)) = (dir.at("server"), dir.at("client"));
+        let server = UdpSocket::bind(&server_at).unwrap();
+        let client = UdpSocket::connect(Some(&client_at), &server_at).unwrap();
+        let mut out = SendBatch::new();
+        [b"one", b"two"].iter().for_each(|bytes| out.push(Some(&client_at), None, *bytes).unwrap());
+        assert_eq!(server.send_batch(&mut out).sent, 2);
+        assert_eq!(received(&client), [(server_at.clone(), b"one".to_vec()), (server_at, b"two".to_vec())]);
+    }
+
+    #[test]
     fn a_file_goes_with_its_socket() {
         let dir = Directory::new("goes");
         let ((server_path, server_at), (client_path, client_at)) = (dir.at("server"), dir.at("client"));
