@@ -47,6 +47,8 @@ pub(super) enum Change {
     Unblocked,
     /// It is broken.
     Broken,
+    /// Nobody is at the path of a peer of the Unix domain.
+    Unreachable,
 }
 
 impl Connection {

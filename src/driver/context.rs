@@ -174,10 +174,8 @@ impl Context {
         if state.engine.has_events() {
             return Some(Instant(0));
         }
-        match (state.engine.poll_timeout(), state.cache.next_deadline()) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let due = [state.engine.poll_timeout(), state.cache.next_deadline(), state.sockets.next_retry()];
+        due.into_iter().flatten().min()
     }
 
     /// Ends the cache entries that a session made. To be called with the state unlocked.

@@ -8,6 +8,7 @@ mod application;
 mod by_session;
 mod connection;
 mod context;
+mod late;
 pub(crate) mod loss;
 mod persist;
 mod process;

@@ -71,6 +71,7 @@ impl Context {
         let now = crate::clock::now();
         state.engine.handle_timeout(now);
         state.disarm(now);
+        state.sockets.retry(now);
         while let Some(entry) = state.cache.expire(now) {
             MutexGuard::unlocked(&mut state, || drop(entry));
         }
@@ -134,7 +135,9 @@ impl Context {
                 continue;
             }
             if event.writable {
-                self.state.lock().sockets.flush(&self.poller, socket.0 as usize);
+                let mut state = self.state.lock();
+                state.sockets.flush(&self.poller, socket.0 as usize);
+                state.apply_changes();
             }
             if event.readable || event.error {
                 self.read_socket(socket, &mut batch);

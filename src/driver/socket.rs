@@ -1,8 +1,10 @@
 //! The sockets of a context, and sending through them.
 
 use super::connection::{Change, Connection};
+use super::late::Late;
 use crate::address::Address;
-use crate::net::{Poller, SendBatch, Source, StreamListener, StreamSocket, UdpSocket};
+use crate::net::{Poller, SendBatch, Source, StreamListener, StreamSocket, UdpSocket, udp};
+use crate::protocol::Instant;
 use crate::protocol::event::{Transmit, Transmits};
 use crate::protocol::session::{Path, SessionId, SocketId, Transport};
 use core::ffi::c_void;
@@ -32,6 +34,7 @@ pub(super) struct Datagrams {
     /// The socket was connected: the system knows the peer.
     connected: bool,
     batch: SendBatch,
+    late: Late,
 }
 
 /// A socket that peers connect to.
@@ -83,6 +86,8 @@ pub struct Sockets {
     changes: Vec<(SessionId, Change)>,
     /// Listeners that wait for the process to have room for one more socket.
     resting: Vec<usize>,
+    /// Those with something that peers had no room for.
+    late: Vec<usize>,
 }
 
 impl Sockets {
@@ -103,8 +108,8 @@ impl Sockets {
         purpose: Use,
         connected: bool,
     ) -> io::Result<SocketId> {
-        let (socket, batch) = (Arc::new(socket), SendBatch::new());
-        self.add(poller, Kind::Datagrams(Datagrams { socket, purpose, connected, batch }), true, false)
+        let (socket, batch, late) = (Arc::new(socket), SendBatch::new(), Late::default());
+        self.add(poller, Kind::Datagrams(Datagrams { socket, purpose, connected, batch, late }), true, false)
     }
 
     pub(super) fn add_listener(
@@ -231,7 +236,26 @@ impl Sockets {
 
     /// Whether something waits for room in a socket.
     pub fn is_blocked(&self) -> bool {
-        self.slab.iter().any(|(_, e)| e.blocked)
+        self.next_retry().is_some() || self.slab.iter().any(|(_, e)| e.blocked)
+    }
+
+    /// When something is sent again that a peer had no room for.
+    pub(super) fn next_retry(&self) -> Option<Instant> {
+        let late = self.late.iter().filter_map(|key| self.datagrams(SocketId(*key as u32)));
+        late.filter_map(|d| d.late.next()).min()
+    }
+
+    /// Sends again what peers had no room for, where it is time for that.
+    pub(super) fn retry(&mut self, now: Instant) {
+        let mut late = core::mem::take(&mut self.late);
+        late.retain(|key| match self.slab.get_mut(*key).map(|entry| &mut entry.kind) {
+            Some(Kind::Datagrams(d)) => {
+                d.late.retry(now, &d.socket);
+                d.late.next().is_some()
+            }
+            _ => false,
+        });
+        self.late = late;
     }
 
     /// What has happened to connections since the last call.
@@ -258,8 +282,9 @@ impl Sockets {
                 if datagrams.batch.len() >= MAX_BACKLOG && entry.blocked {
                     return;
                 }
+                let was_empty = datagrams.batch.is_empty();
                 match datagrams.queue(transmit) {
-                    Ok(()) if datagrams.batch.len() == 1 => self.pending.push(key),
+                    Ok(()) if was_empty && !datagrams.batch.is_empty() => self.pending.push(key),
                     Ok(()) => {}
                     Err(e) => crate::log!(WARN, "cannot send to {}: {e}", transmit.path.remote),
                 }
@@ -278,7 +303,17 @@ impl Sockets {
     pub(super) fn flush(&mut self, poller: &Poller, key: usize) {
         let Some(entry) = self.slab.get_mut(key) else { return };
         let blocked = match &mut entry.kind {
-            Kind::Datagrams(datagrams) => datagrams.flush(),
+            Kind::Datagrams(datagrams) => {
+                let was_late = datagrams.late.next().is_some();
+                let flushed = datagrams.flush();
+                if !was_late && datagrams.late.next().is_some() {
+                    self.late.push(key);
+                }
+                if let (true, Use::Client(session)) = (flushed.is_gone, datagrams.purpose) {
+                    self.changes.push((session, Change::Unreachable));
+                }
+                flushed.is_blocked
+            }
             Kind::Connection(connection) => match connection.flush() {
                 Ok(()) => {
                     let blocked = !connection.is_drained();
@@ -334,17 +369,32 @@ impl Datagrams {
         if self.connected {
             return self.batch.push(None, None, transmit.bytes);
         }
+        if self.late.waits_for(&path.remote) {
+            self.late.add(crate::clock::now(), path.remote.clone(), transmit.bytes.into());
+            return Ok(());
+        }
         self.batch.push(Some(&path.remote), source_of(path).as_ref(), transmit.bytes)
     }
 
-    /// Sends what the system takes. Gives whether something is left.
-    fn flush(&mut self) -> bool {
-        let mut refused = false;
+    /// Sends what the system takes.
+    fn flush(&mut self) -> Flushed {
+        let (mut refused, mut is_gone) = (false, false);
+        let is_unix = self.socket.is_unix();
         while !self.batch.is_empty() {
             let Some(error) = self.socket.send_batch(&mut self.batch).error else { continue };
             match error.kind() {
+                // It is this datagram's peer that has no room.
+                io::ErrorKind::WouldBlock if is_unix && !self.connected => {
+                    let unsent = self.batch.set_aside();
+                    unsent.into_iter().for_each(|unsent| self.late.put(crate::clock::now(), unsent));
+                }
                 io::ErrorKind::WouldBlock => break,
                 io::ErrorKind::Interrupted => {}
+                _ if is_unix && udp::is_gone(&error) => {
+                    crate::log!(DEBUG, "cannot send: {error}");
+                    self.batch.skip();
+                    is_gone = true;
+                }
                 // An ICMP message about an earlier datagram; this one has not been tried yet.
                 io::ErrorKind::ConnectionRefused if !refused => refused = true,
                 _ => {
@@ -353,8 +403,16 @@ impl Datagrams {
                 }
             }
         }
-        !self.batch.is_empty()
+        Flushed { is_blocked: !self.batch.is_empty(), is_gone }
     }
+}
+
+/// What came of sending.
+struct Flushed {
+    /// Something is left until the socket has room.
+    is_blocked: bool,
+    /// Nobody was at the other end.
+    is_gone: bool,
 }
 
 /// Where an answer must leave from; a Unix domain socket has but one address. Only link-local peers are

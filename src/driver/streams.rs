@@ -33,6 +33,7 @@ impl State {
                 Change::Broken => {
                     self.engine.handle_lost(crate::clock::now(), session, NackReason::NotDeliverable)
                 }
+                Change::Unreachable => self.engine.handle_unreachable(session),
                 change => {
                     self.engine.handle_blocked(crate::clock::now(), session, change == Change::Blocked);
                 }

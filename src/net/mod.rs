@@ -21,7 +21,7 @@ pub mod websocket;
 pub use pktinfo::Source;
 pub use recv::{Received, RecvBatch};
 pub use select::{FdSets, select};
-pub use send::{Outcome, SendBatch};
+pub use send::{Outcome, SendBatch, Unsent};
 
 pub use interface::{index_of as interface_index, is_broadcast, is_group};
 pub use poller::{Poller, Ready};

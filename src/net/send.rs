@@ -7,7 +7,7 @@
 
 use super::pktinfo::{Control, PacketSource, Source};
 use super::recv::BATCH;
-use super::sockaddr::to_system;
+use super::sockaddr::{address_of, to_system};
 use crate::address::Address;
 use core::mem::{MaybeUninit, zeroed};
 use smallvec::SmallVec;
@@ -93,6 +93,25 @@ pub struct Outcome {
     /// Why the next one did not. It is still the first of the batch: wait for the socket to
     /// become writable if this is `WouldBlock`, else [`SendBatch::skip`] it or try again.
     pub error: Option<io::Error>,
+}
+
+/// A datagram that was set aside.
+#[derive(Debug)]
+pub struct Unsent {
+    remote: Option<SockAddr>,
+    bytes: Box<[u8]>,
+}
+
+impl Unsent {
+    /// Where it goes; `None` if that is the socket's peer.
+    pub fn remote(&self) -> Option<Address> {
+        address_of(self.remote.as_ref()?).ok()
+    }
+
+    /// The datagram.
+    pub fn into_bytes(self) -> Box<[u8]> {
+        self.bytes
+    }
 }
 
 /// Datagrams that go the same way, side by side in the arena.
@@ -189,6 +208,16 @@ impl SendBatch {
     /// Drops the first of those that wait.
     pub fn skip(&mut self) {
         self.advance(1);
+    }
+
+    /// Takes the first of those that wait out, to be sent later.
+    pub fn set_aside(&mut self) -> Option<Unsent> {
+        let run = self.runs.get(self.next).filter(|_| self.waiting > 0)?;
+        let end = run.end.min(self.start + run.segment);
+        let bytes = self.arena.get(self.start..end)?.into();
+        let unsent = Unsent { remote: run.remote.clone(), bytes };
+        self.advance(1);
+        Some(unsent)
     }
 
     /// So many datagrams are done with.

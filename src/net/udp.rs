@@ -7,7 +7,7 @@ use crate::net::bind::{bind_client, bind_server};
 use crate::net::interface;
 use crate::net::sockaddr::{address_of, to_system};
 use crate::net::unix::{self, SocketFile};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -23,6 +23,8 @@ pub struct UdpSocket {
     local: Address,
     /// The file that is, in the Unix domain.
     file: Option<SocketFile>,
+    /// Whom it is connected to, in the Unix domain.
+    peer: Option<SockAddr>,
 }
 
 impl UdpSocket {
@@ -52,8 +54,10 @@ impl UdpSocket {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
             }
         };
-        socket.connect(&to_system(remote)?)?;
-        UdpSocket::bound(socket, file)
+        let peer = to_system(remote)?;
+        socket.connect(&peer)?;
+        let peer = matches!(remote, Address::Unix(_)).then_some(peer);
+        Ok(UdpSocket { peer, ..UdpSocket::bound(socket, file)? })
     }
 
     /// A client's socket towards a multicast group or broadcast address, where answers come from
@@ -74,7 +78,7 @@ impl UdpSocket {
 
     fn bound(socket: Socket, file: Option<SocketFile>) -> io::Result<UdpSocket> {
         let local = address_of(&socket.local_addr()?)?;
-        Ok(UdpSocket { socket, local, file })
+        Ok(UdpSocket { socket, local, file, peer: None })
     }
 
     /// Gives up the path of a Unix domain socket before the socket itself is closed, which others may
@@ -94,9 +98,22 @@ impl UdpSocket {
         batch.fill(self.as_fd(), &self.local)
     }
 
-    /// Sends the datagrams of a batch, up to the first that fails.
+    /// Sends the datagrams of a batch, up to the first that fails. A client of the Unix domain whose
+    /// server has gone connects to the one that is at its path now.
     pub fn send_batch(&self, batch: &mut SendBatch) -> Outcome {
-        batch.flush(self.as_fd())
+        let outcome = batch.flush(self.as_fd());
+        match (&self.peer, &outcome.error) {
+            (Some(peer), Some(error)) if is_gone(error) && self.socket.connect(peer).is_ok() => {
+                let rest = batch.flush(self.as_fd());
+                Outcome { sent: outcome.sent + rest.sent, error: rest.error }
+            }
+            _ => outcome,
+        }
+    }
+
+    /// Whether it is one of the Unix domain.
+    pub fn is_unix(&self) -> bool {
+        matches!(self.local, Address::Unix(_))
     }
 
     /// Sends one datagram: to `remote`, or to the peer it is connected to; from `source`, or as the
@@ -143,6 +160,12 @@ impl AsFd for UdpSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Whether nobody is at the path of a Unix domain socket any more.
+pub fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, NotConnected, NotFound};
+    matches!(error.kind(), ConnectionRefused | ConnectionReset | NotConnected | NotFound)
 }
 
 fn by_index(index: u32) -> socket2::InterfaceIndexOrAddress {

@@ -134,6 +134,26 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_comes_back_to_its_path_is_found_again() {
+        let dir = Directory::new("back");
+        let (_, server_at) = dir.at("server");
+        let server = UdpSocket::bind(&server_at).unwrap();
+        let client = UdpSocket::connect(Some(&dir.at("client").1), &server_at).unwrap();
+        drop(server);
+        let send = |bytes| {
+            let mut out = SendBatch::new();
+            out.push(None, None, bytes).unwrap();
+            client.send_batch(&mut out).error
+        };
+        for _ in 0..3 {
+            assert!(crate::net::udp::is_gone(&send(b"gone?").unwrap()));
+        }
+        let server = UdpSocket::bind(&server_at).unwrap();
+        assert!(send(b"back?").is_none());
+        assert_eq!(received(&server).len(), 1);
+    }
+
+    #[test]
     fn a_file_goes_with_its_socket() {
         let dir = Directory::new("goes");
         let ((server_path, server_at), (client_path, client_at)) = (dir.at("server"), dir.at("client"));
