@@ -47,7 +47,7 @@ pub const OBSERVE_PERSIST: bool = true;
 /// OSCORE (RFC 8613).
 pub const OSCORE: bool = false;
 /// Q-Block (RFC 9177).
-pub const Q_BLOCK: bool = false;
+pub const Q_BLOCK: bool = true;
 
 #[cfg(test)]
 mod tests {

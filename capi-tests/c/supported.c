@@ -19,6 +19,7 @@ main(void) {
   SHOW(coap_epoll_is_supported());
   SHOW(coap_threadsafe_is_supported());
   SHOW(coap_async_is_supported());
+  SHOW(coap_q_block_is_supported());
   SHOW(coap_dtls_is_supported());
   SHOW(coap_dtls_cid_is_supported());
   SHOW(coap_dtls_pki_is_supported());
@@ -32,7 +33,6 @@ main(void) {
   show("~ observe_persist %d", coap_observe_persist_is_supported());
   show("~ oscore %d", coap_oscore_is_supported());
   show("~ proxy %d", coap_proxy_is_supported());
-  show("~ q_block %d", coap_q_block_is_supported());
   show("~ tcp %d", coap_tcp_is_supported());
   show("~ ws %d", coap_ws_is_supported());
 

@@ -265,12 +265,13 @@ int coap_add_data_large_response(coap_resource_t *_resource,
 
 /**
  * Says who does what in block-wise transfers of the sessions to come: a set of `COAP_BLOCK_*`. At
- * first, and without `COAP_BLOCK_USE_LIBCOAP`, the application does all. Q-Block (RFC 9177) is not
- * supported: its bits are ignored.
+ * first, and without `COAP_BLOCK_USE_LIBCOAP`, the application does all. With `COAP_BLOCK_TRY_Q_BLOCK`
+ * bodies go in Q-Blocks (RFC 9177) where the peer knows them, and are always shown whole.
  *
  * @pre `context` is NULL or live.
  */
-void coap_context_set_block_mode(coap_context_t *context, uint32_t block_mode);
+void coap_context_set_block_mode(coap_context_t *context,
+                                 uint32_t block_mode);
 
 /**
  * Sets the largest block that sessions to come use: 16, 32, 64, 128, 256, 512 or 1024 bytes, or 0

@@ -37,7 +37,7 @@
 #define COAP_PROXY_SUPPORT 0
 
 /** Q-Block, RFC 9177. */
-#define COAP_Q_BLOCK_SUPPORT 0
+#define COAP_Q_BLOCK_SUPPORT 1
 
 /** Servers. */
 #define COAP_SERVER_SUPPORT 1

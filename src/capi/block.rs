@@ -547,8 +547,8 @@ pub unsafe extern "C" fn coap_add_data_large_response(
 }
 
 /// Says who does what in block-wise transfers of the sessions to come: a set of `COAP_BLOCK_*`. At
-/// first, and without `COAP_BLOCK_USE_LIBCOAP`, the application does all. Q-Block (RFC 9177) is not
-/// supported: its bits are ignored.
+/// first, and without `COAP_BLOCK_USE_LIBCOAP`, the application does all. With `COAP_BLOCK_TRY_Q_BLOCK`
+/// bodies go in Q-Blocks (RFC 9177) where the peer knows them, and are always shown whole.
 ///
 /// # Safety
 /// `context` is NULL or live.

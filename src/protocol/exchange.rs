@@ -136,6 +136,14 @@ impl Exchanges {
         true
     }
 
+    /// More than one response may come to the request with this token: it stays until it is
+    /// abandoned.
+    pub fn keep(&mut self, token: &[u8]) {
+        if let Some(entry) = self.0.as_mut().and_then(|t| t.by_token.get_mut(&Token::new(token))) {
+            entry.lasting = true;
+        }
+    }
+
     /// Whether a response with this token is waited for.
     pub fn expects(&self, token: &[u8]) -> bool {
         self.0.as_ref().is_some_and(|t| t.by_token.contains_key(&Token::new(token)))

@@ -90,6 +90,29 @@ impl Params {
         Duration::from_millis(span * u64::from(random >> 16) / (1 << 16))
     }
 
+    /// NON_TIMEOUT_RANDOM: the pause between sets of non-confirmable blocks, chosen by `random`
+    /// (RFC 9177 §7.2).
+    pub fn non_timeout_random(&self, random: u32) -> Duration {
+        let base = self.non_timeout.in_thousandths();
+        let spread = self.ack_random_factor.in_thousandths().saturating_sub(1000);
+        Duration::from_millis(base + base * spread / 1000 * u64::from(random >> 16) / 0xffff)
+    }
+
+    /// NON_RECEIVE_TIMEOUT, which is longer than any pause between sets by a second at least
+    /// (RFC 9177 §7.2).
+    pub fn receive_timeout(&self) -> Duration {
+        let longest = self.non_timeout_random(u32::MAX) + Duration::from_secs(1);
+        self.non_receive_timeout.as_seconds().max(longest)
+    }
+
+    /// NON_PARTIAL_TIMEOUT: how long a body that is not complete is kept (RFC 9177 §7.2).
+    pub fn non_partial_timeout(&self) -> Duration {
+        let factor = (1u64 << self.non_max_retransmit.min(32)) - 1;
+        let span = self.non_timeout.in_thousandths().saturating_mul(factor);
+        let spread = span.saturating_mul(self.ack_random_factor.in_thousandths()) / 1000;
+        Duration::from_millis(spread) + 2 * MAX_LATENCY + self.non_timeout.as_seconds()
+    }
+
     fn spread(&self, steps: u32) -> Duration {
         let factor = (1u64 << steps.min(32)) - 1;
         let base = self.ack_timeout.in_thousandths();
@@ -138,6 +161,17 @@ mod tests {
         assert_eq!(p.exchange_lifetime(), Duration::from_secs(247));
         assert_eq!(p.non_lifetime(), Duration::from_secs(145));
         assert_eq!(p.group_lifetime(), Duration::from_secs(495));
+    }
+
+    #[test]
+    fn times_of_q_block_are_those_of_rfc_9177_section_7_2() {
+        let p = Params::DEFAULT;
+        assert_eq!(p.non_timeout_random(0), Duration::from_secs(2));
+        assert_eq!(p.non_timeout_random(u32::MAX), Duration::from_secs(3));
+        assert_eq!(p.receive_timeout(), Duration::from_secs(4));
+        assert_eq!(p.non_partial_timeout(), Duration::from_secs(247));
+        let hasty = Params { non_receive_timeout: FixedPoint::new(1, 0), ..p };
+        assert_eq!(hasty.receive_timeout(), Duration::from_secs(4));
     }
 
     #[test]

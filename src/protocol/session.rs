@@ -5,6 +5,7 @@ mod table;
 pub use table::Sessions;
 
 use super::block::Mode;
+use super::block::quick::Support;
 use super::exchange::Exchanges;
 use super::params::Params;
 use super::stream::{BASE_MESSAGE_SIZE, Stream};
@@ -176,6 +177,8 @@ pub struct Session {
     pub keeps_observations: bool,
     /// Who does what in block-wise transfers.
     pub block_mode: Mode,
+    /// Whether the peer knows Q-Block (RFC 9177).
+    pub quick: Support,
     /// The exponent of the largest block that this side uses.
     pub largest_szx: u8,
     /// The Request-Tag that was used last (RFC 9175 §3).
@@ -221,6 +224,7 @@ impl Session {
             observers: 0,
             keeps_observations: false,
             block_mode: Mode::default(),
+            quick: Support::Unknown,
             largest_szx: super::block::MAX_SZX,
             request_tag: (seed as u32).rotate_left(16),
             echo: None,
@@ -374,6 +378,21 @@ impl Session {
     /// How many of them there are.
     pub fn waiting_len(&self) -> usize {
         self.waiting.as_ref().map_or(0, |w| w.len())
+    }
+
+    /// Whether the library does Q-Block in this session. Where nothing is lost there is no use in it.
+    pub fn tries_quick(&self) -> bool {
+        self.block_mode.tries_quick() && !self.transport.is_reliable()
+    }
+
+    /// Whether Q-Block is what bodies come and go in.
+    pub fn is_quick(&self) -> bool {
+        self.quick == Support::Known && self.tries_quick()
+    }
+
+    /// Whether another confirmable message may go at once.
+    pub fn has_slot(&self) -> bool {
+        self.waiting_len() == 0 && self.outstanding.len() < usize::from(self.params().nstart)
     }
 
     /// Whether it may be closed without the peer missing it.

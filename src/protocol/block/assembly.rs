@@ -64,6 +64,19 @@ impl Assembly {
         self.data.extend_from_slice(bytes.get(known..).unwrap_or(&[]));
     }
 
+    /// Whether the byte at this place is there, or, of what came early, the piece that begins there.
+    pub fn has(&self, offset: usize) -> bool {
+        offset < self.data.len() || self.early.contains_key(&offset)
+    }
+
+    /// Whether a piece agrees with what is there at its place, if anything is.
+    pub fn agrees(&self, offset: usize, bytes: &[u8]) -> bool {
+        match self.early.get(&offset) {
+            Some(piece) => piece == bytes,
+            None => self.data.get(offset..).is_none_or(|rest| rest.iter().zip(bytes).all(|(a, b)| a == b)),
+        }
+    }
+
     /// Whether these bytes are there, at the beginning.
     pub fn begins_with(&self, bytes: &[u8]) -> bool {
         self.data.starts_with(bytes)

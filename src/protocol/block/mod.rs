@@ -3,6 +3,7 @@
 
 mod assembly;
 mod mode;
+pub mod quick;
 mod shown;
 mod upload;
 

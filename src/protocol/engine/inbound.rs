@@ -174,10 +174,11 @@ impl Engine {
                 {
                     session.exchanges.acknowledge(sent.token());
                 }
+                self.block_acknowledged(now, id, &sent);
                 self.recycle(sent);
             }
             self.recycle(pdu);
-        } else if answers(&pdu, sent) && self.bad_option(&pdu).is_none() {
+        } else if answers(&pdu, sent) && self.bad_option(id, &pdu).is_none() {
             let sent = self.settle(now, id, mid);
             self.match_response(id, &pdu);
             // As the answer to the request it is shown, even if a newer notification has overtaken it.
@@ -208,6 +209,12 @@ impl Engine {
             session.exchanges.abandon(sent.token());
         }
         let reason = NackReason::Reset;
+        if self.probe_failed(now, id, sent.as_ref(), reason)
+            || sent.as_ref().is_some_and(|sent| self.burst_failed(id, sent))
+        {
+            return self.recycle(pdu);
+        }
+        let sent = sent.or_else(|| self.block_rejected(now, id, mid));
         self.events.push_back(Event::Nack { session: id, sent, reason, mid });
         self.recycle(pdu);
     }
@@ -215,7 +222,7 @@ impl Engine {
     /// A response in a message of its own (RFC 7252 §5.2.2). It may overtake the acknowledgement
     /// of its request, which it implies.
     fn handle_response(&mut self, now: Instant, id: SessionId, pdu: Pdu, multicast: bool) {
-        if self.bad_option(&pdu).is_some() || !self.match_response(id, &pdu) {
+        if self.bad_option(id, &pdu).is_some() || !self.match_response(id, &pdu) {
             if let Some(session) = self.sessions.get(id) {
                 crate::log!(DEBUG, "** {session}: mid=0x{:04x}: response refused", pdu.mid().0);
             }
@@ -241,10 +248,11 @@ impl Engine {
     /// Whether a request with this token was sent; if so, the exchange ends unless more
     /// responses may follow.
     pub(super) fn match_response(&mut self, id: SessionId, pdu: &Pdu) -> bool {
+        let is_followed = self.is_followed(id, pdu.token());
         let Some(session) = self.sessions.get_mut(id) else { return false };
         // RFC 7641 §3.2: a response without Observe, or an error, is the last one; but a group
         // answers more than once without.
-        let last = !session.sends_to_group && pdu.option(Number::OBSERVE).is_none();
+        let last = !session.sends_to_group && !is_followed && pdu.option(Number::OBSERVE).is_none();
         session.exchanges.answer(pdu.token(), last)
     }
 

@@ -309,7 +309,7 @@ impl Engine {
             match timer {
                 Timer::Retransmit(session, mid) => self.retransmit(now, session, mid),
                 Timer::Async(id) => self.async_due(now, id),
-                Timer::Body(name) => self.body_expired(name),
+                Timer::Body(name) => self.body_expired(now, name),
                 Timer::Leisure(session, response) => self.leisure_over(now, session, *response),
                 Timer::Silence(session) => self.silence_due(now, session),
                 Timer::Reconnect(session) => self.reconnect_due(session),

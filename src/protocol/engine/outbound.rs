@@ -45,10 +45,9 @@ pub enum SendError {
 }
 
 impl Engine {
-    /// Sends a message. Confirmable ones are kept until they are acknowledged, and wait for their
-    /// turn when NSTART of them are under way. Returns the message ID.
-    pub fn send(&mut self, now: Instant, id: SessionId, mut pdu: Pdu) -> Result<Mid, SendError> {
-        let session = self.sessions.get_mut(id).ok_or(SendError::Closed)?;
+    /// Whether a message may be sent.
+    pub(super) fn check(&self, id: SessionId, pdu: &Pdu) -> Result<(), SendError> {
+        let session = self.sessions.get(id).ok_or(SendError::Closed)?;
         let is_reliable = session.transport.is_reliable();
         let is_code = match pdu.code().class() {
             1 | 6 => false,
@@ -74,14 +73,25 @@ impl Engine {
         if pdu.code().is_request() && len > max {
             return Err(SendError::LongToken { len, max });
         }
-        let has_to_wait = is_reliable && (!is_up || session.is_blocked());
-        if has_to_wait && !session.has_room(size) {
+        if is_reliable && (!is_up || session.is_blocked()) && !session.has_room(size) {
             return Err(SendError::Full);
         }
-        let confirmable = pdu.kind() == Type::Confirmable && !is_reliable;
-        if confirmable && session.sends_to_group {
+        if pdu.kind() == Type::Confirmable && !is_reliable && session.sends_to_group {
             return Err(SendError::ConfirmableToGroup);
         }
+        Ok(())
+    }
+
+    /// Sends a message. Confirmable ones are kept until they are acknowledged, and wait for their
+    /// turn when NSTART of them are under way. Returns the message ID.
+    pub fn send(&mut self, now: Instant, id: SessionId, mut pdu: Pdu) -> Result<Mid, SendError> {
+        self.check(id, &pdu)?;
+        let session = self.sessions.get_mut(id).ok_or(SendError::Closed)?;
+        let is_reliable = session.transport.is_reliable();
+        let is_up = !matches!(session.state, State::Connecting | State::Csm);
+        let size = pdu.encoded_len(session.transport.framing());
+        let has_to_wait = is_reliable && (!is_up || session.is_blocked());
+        let confirmable = pdu.kind() == Type::Confirmable && !is_reliable;
         // The ID of a message that is still under way would make both unanswerable. There is a free
         // one, unless there are 65,536 messages.
         let mut left = u16::MAX;
@@ -223,6 +233,9 @@ impl Engine {
             }
             self.notification_failed(id, Some(&out.pdu), mid);
             let reason = NackReason::TooManyRetries;
+            if self.probe_failed(now, id, Some(&out.pdu), reason) || self.burst_failed(id, &out.pdu) {
+                return;
+            }
             self.events.push_back(Event::Nack { session: id, sent: Some(out.pdu), reason, mid });
             if self.keepalive.is_over(id, mid) {
                 self.notice(id, Notice::KeepAliveFailed);

@@ -2,22 +2,23 @@
 //! the response (RFC 7252 §5).
 
 use super::Engine;
-use super::blockwise::Collected;
+use super::blockwise::{Collected, Representation};
 use super::groups::is_suppressed;
 use crate::address::Address;
 use crate::message::link_format::Filter;
 use crate::message::{Code, Mid, Number, Pdu, Type, error};
-use crate::protocol::block;
+use crate::protocol::block::{self, Mode};
 use crate::protocol::event::{Audience, Event, Observation, Request};
 use crate::protocol::resource::{Flags, Kind, ResourceId, Target};
 use crate::protocol::session::SessionId;
 use crate::protocol::time::Instant;
+use std::sync::Arc;
 
 /// Content-Format application/link-format (RFC 6690 §7.2).
 const LINK_FORMAT: u8 = 40;
 
 /// The critical options that this library acts on, or hands to handlers that are expected to.
-const KNOWN_CRITICAL: [Number; 13] = [
+const KNOWN_CRITICAL: [Number; 11] = [
     Number::IF_MATCH,
     Number::URI_HOST,
     Number::IF_NONE_MATCH,
@@ -29,8 +30,6 @@ const KNOWN_CRITICAL: [Number; 13] = [
     Number::PROXY_SCHEME,
     Number::BLOCK1,
     Number::BLOCK2,
-    Number::Q_BLOCK1,
-    Number::Q_BLOCK2,
 ];
 
 impl Engine {
@@ -45,10 +44,13 @@ impl Engine {
             self.acknowledge(now, id, &request);
             return self.recycle(request);
         }
-        if let Some(bad) = self.bad_option(&request) {
+        if let Some(bad) = self.bad_option(id, &request) {
             return self.refuse_option(now, id, request, multicast, bad);
         }
         let audience = self.audience(multicast, None);
+        if !self.hear_of_quick(id, &request, multicast) {
+            return self.recycle(request);
+        }
         match self.judge(&request) {
             Target::Resource(resource) if multicast && !self.answers_groups(resource) => {
                 let audience = self.audience(multicast, Some(resource));
@@ -56,7 +58,7 @@ impl Engine {
             }
             Target::Resource(resource) => {
                 let audience = self.audience(multicast, Some(resource));
-                if self.serve_later_block(now, id, &request, audience) {
+                if self.serve_more(now, id, &request) || self.serve_later_block(now, id, &request, audience) {
                     return self.recycle(request);
                 }
                 let Some(Collected { request, body, echo, later }) =
@@ -89,9 +91,10 @@ impl Engine {
                     observation,
                 }));
             }
+            Target::WellKnownCore if self.serve_more(now, id, &request) => self.recycle(request),
             Target::WellKnownCore => {
                 let Some(mut response) = self.prepare(id, &request, false) else { return };
-                self.list_resources(&request, &mut response);
+                self.list_resources(now, id, &request, &mut response);
                 self.answer(now, id, &request, response, audience);
                 self.recycle(request);
             }
@@ -150,16 +153,38 @@ impl Engine {
 
     /// The first option that makes this message one that must be refused: critical and known to
     /// nobody here (RFC 7252 §5.4.1), or there twice where once is allowed (§5.4.5).
-    pub(super) fn bad_option(&self, message: &Pdu) -> Option<Number> {
+    pub(super) fn bad_option(&self, id: SessionId, message: &Pdu) -> Option<Number> {
+        self.bad_option_in(self.may_know_quick(id), message)
+    }
+
+    /// The same before there is a session.
+    pub(super) fn is_bad_for_new_sessions(&self, message: &Pdu) -> bool {
+        let mode = self.config.block_mode;
+        self.bad_option_in(!mode.has(Mode::USE_LIBCOAP) || mode.tries_quick(), message).is_some()
+    }
+
+    /// Whether somebody here knows Q-Block (RFC 9177 §4.1): the library, or the application where that
+    /// does all.
+    fn may_know_quick(&self, id: SessionId) -> bool {
+        self.sessions.get(id).is_some_and(|s| !s.block_mode.has(Mode::USE_LIBCOAP) || s.tries_quick())
+    }
+
+    fn bad_option_in(&self, quick: bool, message: &Pdu) -> Option<Number> {
         let mut before = None;
         message.options().map(|o| o.number).find(|n| {
             let repeated = before.replace(*n) == Some(*n) && n.is_once_only();
-            repeated || self.is_unknown_critical(*n)
+            repeated || self.is_unknown_critical(quick, *n)
         })
     }
 
-    fn is_unknown_critical(&self, n: Number) -> bool {
-        n.is_critical() && !KNOWN_CRITICAL.contains(&n) && !self.config.known_options.contains(&n.0)
+    fn is_unknown_critical(&self, quick: bool, n: Number) -> bool {
+        if !n.is_critical() || self.config.known_options.contains(&n.0) {
+            return false;
+        }
+        match n {
+            Number::Q_BLOCK1 | Number::Q_BLOCK2 => !quick,
+            _ => !KNOWN_CRITICAL.contains(&n),
+        }
     }
 
     fn refuse_option(&mut self, now: Instant, id: SessionId, request: Pdu, multicast: bool, bad: Number) {
@@ -201,10 +226,11 @@ impl Engine {
         audience: Audience,
     ) {
         if let Some(mut response) = self.prepare(id, &request, false) {
+            let quick = self.may_know_quick(id);
             let count = |n: Number| request.options().filter(|o| o.number == n).count();
             let echo = |n: Number| {
                 // What OSCORE cannot make sense of is not shown to anybody (RFC 8613 §8.2).
-                let concerns = self.is_unknown_critical(n) || n.is_once_only() && count(n) > 1;
+                let concerns = self.is_unknown_critical(quick, n) || n.is_once_only() && count(n) > 1;
                 code == Code::BAD_OPTION && n != Number::OSCORE && concerns
             };
             error::fill(&mut response, &request, code, echo);
@@ -278,8 +304,10 @@ impl Engine {
         if let Some(session) = self.sessions.get_mut(id) {
             session.revive();
         }
-        if let Err(e) = self.send(now, id, response) {
-            crate::log!(WARN, "response is not sent: {e}");
+        let burst = self.response_goes(id, &response);
+        match self.send(now, id, response) {
+            Ok(_) => self.begin_burst(now, id, burst),
+            Err(e) => crate::log!(WARN, "response is not sent: {e}"),
         }
     }
 
@@ -291,16 +319,21 @@ impl Engine {
     }
 
     /// `/.well-known/core` (RFC 6690 §4), in blocks where it is long.
-    fn list_resources(&self, request: &Pdu, response: &mut Pdu) {
+    fn list_resources(&mut self, now: Instant, id: SessionId, request: &Pdu, response: &mut Pdu) {
         crate::log!(DEBUG, "call handler for pseudo resource '.well-known/core' (3)");
         // A filter is one argument; several make a pattern that nothing matches.
         let arguments = request.options().filter(|o| o.number == Number::URI_QUERY).map(|o| o.value);
         let query = arguments.collect::<Vec<_>>().join(&b'&');
         let text = self.resources.well_known(&Filter::new(&query));
         response.set_code(Code::CONTENT);
-        let format = response.add_option(Number::CONTENT_FORMAT, &[LINK_FORMAT]);
-        let added =
-            format.map_err(block::BodyError::from).and_then(|_| block::add_slice(request, response, &text));
+        let added = if request.option(Number::Q_BLOCK2).is_some() {
+            let about = Representation { format: LINK_FORMAT.into(), ..Representation::default() };
+            let body: block::Shared = Arc::new(text);
+            self.add_body(now, id, request, response, about, &body)
+        } else {
+            let format = response.add_option(Number::CONTENT_FORMAT, &[LINK_FORMAT]);
+            format.map_err(block::BodyError::from).and_then(|_| block::add_slice(request, response, &text))
+        };
         if let Err(e) = added {
             crate::log!(WARN, "cannot list the resources: {e}");
             error::replace(response, request, e.response_code());

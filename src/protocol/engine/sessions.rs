@@ -170,6 +170,9 @@ impl Engine {
     }
 
     pub(super) fn nack(&mut self, session: SessionId, sent: Pdu, reason: NackReason) {
+        if self.probe_hears(session, &sent, reason) {
+            return;
+        }
         let mid = sent.mid();
         self.events.push_back(Event::Nack { session, sent: Some(sent), reason, mid });
     }
@@ -208,6 +211,7 @@ impl Engine {
         let mids: Vec<Mid> = session.outstanding.drain(..).collect();
         let waiting = session.take_waiting();
         let mut dropped = Vec::with_capacity(mids.len() + waiting.len());
+        let probe = self.drop_probe(id);
         for mid in mids {
             if let Some(out) = self.outstanding.remove(&(id, mid)) {
                 self.deadlines.cancel(out.deadline);
@@ -215,6 +219,10 @@ impl Engine {
             }
         }
         dropped.extend(waiting);
+        if let Some((token, held)) = probe {
+            dropped.retain(|pdu| pdu.token() != token.as_bytes());
+            dropped.extend(held);
+        }
         dropped
     }
 }

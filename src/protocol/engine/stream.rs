@@ -156,7 +156,7 @@ impl Engine {
 
     /// A response (RFC 8323 §3.1: there are no types, so nothing acknowledges or rejects it).
     fn handle_stream_response(&mut self, now: Instant, id: SessionId, pdu: Pdu) {
-        if self.bad_option(&pdu).is_some() || !self.match_response(id, &pdu) {
+        if self.bad_option(id, &pdu).is_some() || !self.match_response(id, &pdu) {
             if let Some(session) = self.sessions.get(id) {
                 crate::log!(DEBUG, "** {session}: response refused");
             }

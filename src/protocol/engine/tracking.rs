@@ -194,7 +194,7 @@ impl Engine {
         let is_message = matches!(request.kind(), Type::Confirmable | Type::NonConfirmable)
             && matches!(request.code(), Code::GET | Code::FETCH)
             && request.option_uint(Number::OBSERVE) == Some(0);
-        if !is_message || self.bad_option(&request).is_some() {
+        if !is_message || self.is_bad_for_new_sessions(&request) {
             return Err(RestoreError::NoObservation);
         }
         let Target::Resource(resource) = self.resources.target(&request) else {

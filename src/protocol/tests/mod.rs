@@ -17,6 +17,8 @@ mod malformed;
 mod matching;
 mod observe;
 mod operations;
+mod quick;
+mod quick_bodies;
 mod reliability;
 mod requests;
 mod sessions;

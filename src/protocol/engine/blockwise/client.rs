@@ -101,6 +101,22 @@ impl Engine {
             self.bodies.released.extend(upload.map(|u| u.body));
             return self.send(now, id, pdu);
         }
+        if self.sessions.get(id).is_some_and(|s| s.tries_quick()) {
+            return self.submit_quick(now, id, pdu, upload);
+        }
+        self.submit_blocks(now, id, pdu, upload)
+    }
+
+    /// The same by Block1 and Block2.
+    pub(super) fn submit_blocks(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        mut pdu: Pdu,
+        upload: Option<Upload>,
+    ) -> Result<Mid, SendError> {
+        super::quick::fall_back(&mut pdu);
+        let mode = self.sessions.get(id).map(|s| s.block_mode).unwrap_or_default();
         let mut request = pdu.clone();
         if upload.is_some() {
             request.clear_payload();
@@ -137,7 +153,7 @@ impl Engine {
     }
 
     /// Waits for the response with this token.
-    fn follow(&mut self, now: Instant, id: SessionId, token: Token, mut asked: Asked) {
+    pub(super) fn follow(&mut self, now: Instant, id: SessionId, token: Token, mut asked: Asked) {
         let Some(session) = self.sessions.get(id) else { return self.let_go(asked) };
         if asked.upload.is_some() || asked.download.is_some() {
             let name = Name::Asked(id, token.clone());
@@ -188,6 +204,7 @@ impl Engine {
         received: Pdu,
     ) {
         self.keep_echo(id, &received);
+        let Some((sent, received)) = self.deliver_quick(now, id, sent, received) else { return };
         let Some(mut asked) = self.take_asked(id, received.token()) else {
             // A block that the application has asked for itself.
             let is_ours = self.sessions.get(id).is_some_and(|s| s.block_mode.has(Mode::USE_LIBCOAP));
@@ -275,6 +292,9 @@ impl Engine {
         id: SessionId,
         token: &[u8],
     ) -> Option<(Token, Pdu, Option<Shared>)> {
+        if let Some(observed) = self.quick_observed_as(id, token) {
+            return Some(observed);
+        }
         let known = |a: &Asked| a.token.as_bytes() == token && a.observes();
         let (peers, asked) = self.bodies.asked.get(&id)?.iter().find(|(_, a)| known(a))?;
         if peers == &asked.token && asked.whole.is_none() {
@@ -401,6 +421,7 @@ impl Engine {
     /// An event on its way to the application: a request that was not delivered is shown under
     /// the token that the application knows.
     pub(in crate::protocol::engine) fn name_request(&mut self, event: Event) -> Event {
+        let event = self.name_quick(event);
         if self.bodies.asked.is_empty() {
             return event;
         }
@@ -441,7 +462,7 @@ impl Engine {
 fn cuts_itself(request: &Pdu) -> bool {
     let is_later =
         |n| matches!(Block::of(request, n), Ok(Some(b)) if b.num > 0) || Block::of(request, n).is_err();
-    is_later(Number::BLOCK1) || is_later(Number::BLOCK2)
+    [Number::BLOCK1, Number::BLOCK2, Number::Q_BLOCK1, Number::Q_BLOCK2].into_iter().any(is_later)
 }
 
 fn session_expects(sessions: &crate::protocol::session::Sessions, id: SessionId, token: &Token) -> bool {
@@ -457,7 +478,7 @@ fn place(block: Block, response: &Pdu) -> Shown {
 }
 
 /// Gives a message that the application sees its token.
-fn rename(pdu: &mut Pdu, token: &Token) {
+pub(super) fn rename(pdu: &mut Pdu, token: &Token) {
     if pdu.token() != token.as_bytes() {
         // What is only shown need not fit.
         pdu.set_max_size(usize::MAX);
@@ -466,6 +487,25 @@ fn rename(pdu: &mut Pdu, token: &Token) {
 }
 
 impl Asked {
+    /// A request that has been sent, and of whose body nothing is left to send.
+    pub(super) fn new(token: Token, request: Pdu, whole: Option<Shared>) -> Asked {
+        let is_repeatable = request.code() == Code::GET;
+        let keeps_payload = request.payload().is_some();
+        Asked {
+            token,
+            request,
+            keeps_payload,
+            upload: None,
+            fetching: None,
+            is_repeated: false,
+            download: None,
+            restarts: 0,
+            is_repeatable,
+            deadline: None,
+            whole,
+        }
+    }
+
     /// Whether the request begins an observation.
     fn observes(&self) -> bool {
         self.request.option_uint(Number::OBSERVE) == Some(0)

@@ -14,10 +14,10 @@ use crate::protocol::time::Instant;
 
 /// How many unfinished bodies a peer may have here. The one that is left alone for longest makes
 /// room.
-const MAX_PER_SESSION: usize = 16;
+pub(super) const MAX_PER_SESSION: usize = 16;
 
 /// What an unfinished body costs beside its bytes.
-const BODY_COST: usize = 512;
+pub(super) const BODY_COST: usize = 512;
 
 /// A request to be handled.
 pub(in crate::protocol::engine) struct Collected {
@@ -57,10 +57,16 @@ impl Engine {
         audience: Audience,
     ) -> Option<Collected> {
         let as_it_is = |request| Some(Collected { request, body: None, echo: None, later: false });
-        if matches!(request.code(), Code::GET | Code::DELETE) || request.option(Number::BLOCK1).is_none() {
+        if matches!(request.code(), Code::GET | Code::DELETE) {
             return as_it_is(request);
         }
         let mode = self.sessions.get(id)?.block_mode;
+        if self.sessions.get(id)?.tries_quick() && request.option(Number::Q_BLOCK1).is_some() {
+            return self.gather(now, id, request);
+        }
+        if request.option(Number::BLOCK1).is_none() {
+            return as_it_is(request);
+        }
         let forced = self.resources.get(resource).is_some_and(|r| r.resource.has(Flags::FORCE_SINGLE_BODY));
         if !mode.has(Mode::USE_LIBCOAP) && !forced {
             return as_it_is(request);
@@ -242,7 +248,13 @@ impl Engine {
     }
 
     /// Refuses a block. A 4.13 says how large a body may be (RFC 7959 §2.9.3).
-    fn refuse_block(&mut self, now: Instant, id: SessionId, request: Pdu, code: Code) -> Option<Collected> {
+    pub(super) fn refuse_block(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        request: Pdu,
+        code: Code,
+    ) -> Option<Collected> {
         if let Some(mut response) = self.prepare(id, &request, false) {
             if code == Code::REQUEST_ENTITY_TOO_LARGE {
                 let _ = response.add_option(Number::SIZE1, &encode_uint(MAX_BODY as u64));

@@ -8,6 +8,7 @@
 mod client;
 mod collect;
 mod echo;
+mod quick;
 mod serve;
 mod table;
 
@@ -41,6 +42,8 @@ pub(super) enum Name {
     Served(SessionId, u64),
     /// A body that comes to a server.
     Coming(SessionId, u64),
+    /// What is followed in Q-Blocks.
+    Quick(quick::Name),
 }
 
 /// All bodies of a context that are under way.
@@ -55,6 +58,7 @@ pub(super) struct Bodies {
     released: Vec<Shared>,
     next_etag: u64,
     hasher: RandomState,
+    quick: quick::Bodies,
 }
 
 impl Default for Bodies {
@@ -68,6 +72,7 @@ impl Default for Bodies {
             released: Vec::new(),
             next_etag: 0,
             hasher: RandomState::new(),
+            quick: quick::Bodies::default(),
         }
     }
 }
@@ -85,6 +90,7 @@ impl Bodies {
             coming: self.coming.len(),
             cost: self.coming_cost,
             released: self.released.len(),
+            quick: self.quick.count(),
         }
     }
 
@@ -102,6 +108,7 @@ pub(crate) struct Count {
     pub(crate) coming: usize,
     pub(crate) cost: usize,
     pub(crate) released: usize,
+    pub(crate) quick: usize,
 }
 
 /// What makes two requests be about the same body: method, session and all options that are part
@@ -128,7 +135,7 @@ impl Bodies {
 }
 
 fn is_part_of_key(number: Number) -> bool {
-    let is_of_block = matches!(number, Number::BLOCK1 | Number::BLOCK2);
+    let is_of_block = matches!(number, Number::BLOCK1 | Number::BLOCK2 | Number::Q_BLOCK1 | Number::Q_BLOCK2);
     !number.is_no_cache_key() && number != Number::OBSERVE && !is_of_block
 }
 
@@ -154,8 +161,9 @@ impl Engine {
     }
 
     /// A body was left alone for too long.
-    pub(super) fn body_expired(&mut self, name: Name) {
+    pub(super) fn body_expired(&mut self, now: Instant, name: Name) {
         match name {
+            Name::Quick(name) => self.quick_due(now, name),
             Name::Asked(session, token) => self.asked_expired(session, &token),
             Name::Served(session, serial) => self.served_expired(session, serial),
             Name::Coming(session, serial) => {
@@ -168,6 +176,7 @@ impl Engine {
 
     /// A session ends, and with it its bodies.
     pub(super) fn forget_bodies(&mut self, session: SessionId) {
+        self.forget_quick(session);
         for (_, asked) in self.bodies.asked.remove(&session).into_iter().flatten() {
             self.let_go(asked);
         }

@@ -13,10 +13,10 @@ use crate::protocol::session::SessionId;
 use crate::protocol::time::Instant;
 
 /// How many bodies are kept for a session. The oldest makes room for a new one.
-const MAX_PER_SESSION: usize = 32;
+pub(super) const MAX_PER_SESSION: usize = 32;
 
 /// How many bodies are kept in a context. Beyond, handlers are called for each block.
-const MAX_SERVED: usize = 4096;
+pub(super) const MAX_SERVED: usize = 4096;
 
 /// What a response says of the body it has.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,6 +58,9 @@ impl Engine {
             Some(s) => (s.block_mode, s.largest_szx),
             None => (Mode::default(), block::MAX_SZX),
         };
+        if self.answers_quickly(id, request) {
+            return self.add_quick_body(now, id, request, response, about, body);
+        }
         let is_ours = mode.has(Mode::USE_LIBCOAP);
         let asked = Block::of(request, Number::BLOCK2)?;
         if let Some(block) = asked {

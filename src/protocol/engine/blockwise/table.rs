@@ -21,9 +21,20 @@ impl<T> PerSession<T> {
         self.next
     }
 
-    pub(super) fn insert(&mut self, session: SessionId, entry: T) {
-        self.entries.insert((session, self.next), entry);
+    pub(super) fn insert(&mut self, session: SessionId, entry: T) -> u64 {
+        let serial = self.next;
+        self.entries.insert((session, serial), entry);
         self.next += 1;
+        serial
+    }
+
+    /// Puts an entry back that was taken out.
+    pub(super) fn put_back(&mut self, session: SessionId, serial: u64, entry: T) {
+        self.entries.insert((session, serial), entry);
+    }
+
+    pub(super) fn get(&self, session: SessionId, serial: u64) -> Option<&T> {
+        self.entries.get(&(session, serial))
     }
 
     pub(super) fn get_mut(&mut self, session: SessionId, serial: u64) -> Option<&mut T> {
