@@ -1,7 +1,7 @@
 //! The address of one end of a session. A value: sockets are in [`crate::net`].
 
 use core::fmt::{self, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 /// Where a session begins or ends.
@@ -21,6 +21,15 @@ impl Address {
         match self {
             Address::Ip(a) => a.port(),
             Address::Unix(_) => 0,
+        }
+    }
+
+    /// The address of this kind that stands for none.
+    pub fn unspecified(&self) -> Address {
+        match self {
+            Address::Ip(SocketAddr::V4(_)) => Address::Ip((Ipv4Addr::UNSPECIFIED, 0).into()),
+            Address::Ip(SocketAddr::V6(_)) => Address::Ip((Ipv6Addr::UNSPECIFIED, 0).into()),
+            Address::Unix(_) => Address::Unix(Default::default()),
         }
     }
 

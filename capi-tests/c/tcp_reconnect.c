@@ -60,6 +60,7 @@ start_server(uint16_t port) {
 
 int
 main(void) {
+  coap_startup();
   if (!coap_context_set_session_reconnect_time) {
     mend("reconnect", "2 connections, 3 notifications, the last of 3", "there is no such function");
     return 0;

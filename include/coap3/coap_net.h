@@ -357,7 +357,7 @@ coap_mid_t coap_send(coap_session_t *session,
 
 /**
  * Acknowledges a confirmable message (RFC 7252 §4.2). Returns its message ID, or
- * COAP_INVALID_MID if it is not confirmable.
+ * COAP_INVALID_MID if it is not confirmable, or came over a stream, where nothing is acknowledged.
  *
  * @pre `session` is NULL or live, `request` is NULL or a live message.
  */
@@ -365,7 +365,7 @@ coap_mid_t coap_send_ack(coap_session_t *session, const coap_pdu_t *request);
 
 /**
  * Rejects a message with a Reset (RFC 7252 §4.2). Returns its message ID, or COAP_INVALID_MID if
- * that fails.
+ * that fails, or over a stream, where nothing is rejected.
  *
  * @pre `session` is NULL or live, `request` is NULL or a live message.
  */

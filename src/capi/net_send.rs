@@ -6,6 +6,7 @@ use super::types::*;
 use crate::log;
 use crate::message::{Code, Number, Pdu, Type, error};
 use crate::protocol::block::Upload;
+use crate::protocol::engine::SendError;
 use core::ffi::c_int;
 
 /// A message ID for the next message of a session. Returns 0 if there is no session.
@@ -57,11 +58,15 @@ fn send_with(session: &coap_session_t, pdu: Pdu, upload: Option<Upload>) -> Opti
         return Some(1);
     }
     let sent = session.context().send(session.id(), pdu, upload);
-    sent.inspect_err(|e| log!(WARN, "coap_send: {e}")).ok().map(|mid| mid.0.into())
+    let complain = |e: &SendError| match e {
+        SendError::Closed => log!(DEBUG, "coap_send: Socket closed"),
+        e => log!(WARN, "coap_send: {e}"),
+    };
+    sent.inspect_err(complain).ok().map(|mid| mid.0.into())
 }
 
 /// Acknowledges a confirmable message (RFC 7252 §4.2). Returns its message ID, or
-/// COAP_INVALID_MID if it is not confirmable.
+/// COAP_INVALID_MID if it is not confirmable, or came over a stream, where nothing is acknowledged.
 ///
 /// # Safety
 /// `session` is NULL or live, `request` is NULL or a live message.
@@ -73,13 +78,18 @@ pub unsafe extern "C" fn coap_send_ack(
     ffi_or(COAP_INVALID_MID, || {
         // SAFETY: NULL or live, as the caller promises.
         let (session, request) = unsafe { (session.as_ref()?, request.as_ref()?) };
-        (request.inner.kind() == Type::Confirmable).then_some(())?;
+        (request.inner.kind() == Type::Confirmable && !is_over_stream(session)).then_some(())?;
         send(session, Pdu::new(Type::Acknowledgement, Code::EMPTY, request.inner.mid(), 0))
     })
 }
 
+/// Whether a session has no message layer (RFC 8323 §2.2).
+fn is_over_stream(session: &coap_session_t) -> bool {
+    session.read(|s| s.transport.is_reliable()) == Some(true)
+}
+
 /// Rejects a message with a Reset (RFC 7252 §4.2). Returns its message ID, or COAP_INVALID_MID if
-/// that fails.
+/// that fails, or over a stream, where nothing is rejected.
 ///
 /// # Safety
 /// `session` is NULL or live, `request` is NULL or a live message.
@@ -106,7 +116,7 @@ pub unsafe extern "C" fn coap_send_message_type(
     ffi_or(COAP_INVALID_MID, || {
         // SAFETY: NULL or live, as the caller promises.
         let (session, request) = unsafe { (session.as_ref()?, request.as_ref()?) };
-        let kind = super::pdu::checked_type(r#type)?;
+        let kind = super::pdu::checked_type(r#type).filter(|_| !is_over_stream(session))?;
         send(session, Pdu::new(kind, Code::EMPTY, request.inner.mid(), 0))
     })
 }

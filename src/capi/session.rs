@@ -534,11 +534,6 @@ pub unsafe extern "C" fn coap_session_send_ping(session: *mut coap_session_t) ->
     })
 }
 
-/// The message ID of a new message; over a stream there are none.
-fn new_mid(session: &mut Session) -> Mid {
-    if session.transport.is_reliable() { Mid(0) } else { session.new_mid() }
-}
-
 /// A new message for a session, with a new message ID and as large as the session allows. Returns
 /// NULL if there is no session or no such type.
 ///
@@ -556,7 +551,7 @@ pub unsafe extern "C" fn coap_new_pdu(
         let kind = super::pdu::checked_type(r#type)?;
         let code = Code(u8::try_from(code).ok()?);
         session.await_ready();
-        let (mid, size) = session.change(|s| (new_mid(s), s.max_pdu_size()))?;
+        let (mid, size) = session.change(|s| (s.new_mid(), s.max_pdu_size()))?;
         Some(coap_pdu_t::new(Pdu::new(kind, code, mid, size)).into_raw())
     })
 }
@@ -580,7 +575,7 @@ pub unsafe extern "C" fn coap_pdu_duplicate(
         let (old, session, filter) = unsafe { (old_pdu.as_ref()?, session.as_ref()?, drop_options.as_ref()) };
         // SAFETY: as the caller promises.
         let token = unsafe { bytes(token, token_length) }?;
-        let (mid, size) = session.change(|s| (new_mid(s), s.max_pdu_size()))?;
+        let (mid, size) = session.change(|s| (s.new_mid(), s.max_pdu_size()))?;
         let drop = |number: Number| filter.is_some_and(|f| f.contains(number.0));
         Some(old.duplicate(mid, token, size, drop)?.into_raw())
     })

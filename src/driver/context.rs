@@ -293,7 +293,7 @@ impl Context {
         }
         let ended = self.with(|state| {
             let session = state.engine.release(crate::clock::now(), handle.id)?;
-            crate::log!(DEBUG, "***{session}: session {handle:p}: closed");
+            crate::log!(DEBUG, "***{session}: session {:p}: closed", Arc::as_ptr(handle));
             // What it sent last still goes out.
             self.send_queued(state);
             Some(self.forget(state, handle.id, session.path.socket))

@@ -54,7 +54,9 @@ impl Context {
         // An upgrade begins in the loop, when the application has named the host.
         let is_there = !connection.was_connecting() && transport != Transport::WebSocket;
         self.with(|state| {
-            let (local, remote) = (connection.local_addr().clone(), remote.clone());
+            // Which address the connection has on this side is told when it is there.
+            let local = local.cloned().unwrap_or_else(|| remote.unspecified());
+            let remote = remote.clone();
             let engine = &mut state.engine;
             let id = state.sockets.add_connection(&self.poller, connection, transport, None, |socket| {
                 let path = Path { socket, local, remote, ifindex: 0 };
@@ -140,6 +142,10 @@ impl Context {
         match outcome {
             Ok(()) => {
                 state.sockets.connected(&self.poller, id);
+                if let Some(connection) = state.sockets.connection_mut(id) {
+                    let local = connection.socket.local_addr().clone();
+                    state.engine.name_local(session, local);
+                }
                 state.engine.handle_connected(crate::clock::now(), session);
                 self.deliver(state);
                 self.begin_upgrade(state, id, session);

@@ -8,6 +8,7 @@ use super::session::{Path, Role, SessionId, SocketId};
 use crate::address::Address;
 use crate::message::header::Encoded;
 use crate::message::{Mid, Pdu};
+use core::fmt;
 
 /// Why a message that was sent will get no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +27,21 @@ pub enum NackReason {
     NotUpgraded,
     /// What the application said when it gave the session up.
     Given(u32),
+}
+
+/// As applications in C know them.
+impl fmt::Display for NackReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NackReason::TooManyRetries | NackReason::Given(0) => "COAP_NACK_TOO_MANY_RETRIES",
+            NackReason::NotDeliverable | NackReason::Given(1) => "COAP_NACK_NOT_DELIVERABLE",
+            NackReason::Reset | NackReason::Given(2) => "COAP_NACK_RST",
+            NackReason::Unreachable => "COAP_NACK_ICMP_ISSUE",
+            NackReason::BadResponse => "COAP_NACK_BAD_RESPONSE",
+            NackReason::NotUpgraded => "COAP_NACK_WS_LAYER_FAILED",
+            NackReason::Given(number) => return write!(f, "{number}"),
+        })
+    }
 }
 
 /// Something happened to a session.

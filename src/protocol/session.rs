@@ -252,8 +252,12 @@ impl Session {
         self.params.get_or_insert_with(|| Box::new(Params::DEFAULT))
     }
 
-    /// A message ID that this session has not used for the last 65,535 messages.
+    /// A message ID that this session has not used for the last 65,535 messages. Over a stream
+    /// there are none (RFC 8323 §2.2), and it is 0.
     pub fn new_mid(&mut self) -> Mid {
+        if self.transport.is_reliable() {
+            return Mid(0);
+        }
         self.next_mid = self.next_mid.next();
         self.next_mid
     }
@@ -373,6 +377,20 @@ impl Session {
     /// Whether this side opened it and the application does not hold it any more.
     pub fn is_left(&self) -> bool {
         self.role == Role::Client && self.holds == 0
+    }
+
+    /// Whether the application holds it.
+    pub fn is_held(&self) -> bool {
+        self.holds > 0
+    }
+
+    /// The longest token that a request may have, of which this side takes `own` bytes (RFC 8974).
+    pub fn longest_token(&self, own: usize) -> usize {
+        match &self.stream {
+            Some(stream) => own.min(stream.longest_token).max(Token::DEFAULT_MAX),
+            None if self.extended_tokens => own,
+            None => Token::DEFAULT_MAX,
+        }
     }
 
     /// How many of them there are.

@@ -2,6 +2,7 @@
 //! and the bytes of a message that has not come whole.
 
 use super::deadline::DeadlineKey;
+use super::event::NackReason;
 use crate::message::header::StreamHead;
 use crate::message::pdu::DecodeReason;
 use crate::message::{Number, Pdu, Token};
@@ -27,6 +28,9 @@ pub mod signal {
 /// What a peer takes before it has said anything (RFC 8323 §5.3.1), in bytes.
 pub const BASE_MESSAGE_SIZE: u32 = 1152;
 
+/// What every peer is taken to take, in bytes: less has no room for a request.
+pub const MIN_MESSAGE_SIZE: u32 = 64;
+
 /// Memory of a message that came in parts, in bytes; more is given back when it is done.
 const MAX_SPARE: usize = 16 << 10;
 
@@ -49,10 +53,14 @@ pub struct Stream {
     pub was_there_at_once: bool,
     /// The peer does block-wise transfer with blocks of several kilobytes (RFC 8323 §6).
     pub peer_takes_bert: bool,
+    /// The longest token that the peer takes, in bytes (RFC 8974 §2.2.1).
+    pub longest_token: usize,
     /// The transport takes no more for now: what is to be sent waits.
     pub is_blocked: bool,
     /// The connection was lost.
     pub is_lost: bool,
+    /// Why.
+    pub lost_because: Option<NackReason>,
     /// The application itself gave it up.
     pub is_given_up: bool,
     /// When it is connected again.

@@ -91,11 +91,17 @@ impl Engine {
         }
     }
 
-    /// It has not: nobody is there any more.
+    /// It has not. The application is told each time; if it wants lost connections to be made
+    /// again, this one is given up.
     pub(super) fn pong_overdue(&mut self, now: Instant, id: SessionId) {
-        if let Some(stream) = self.stream_mut(id) {
-            stream.pong_deadline = None;
-            self.notice(id, Notice::KeepAliveFailed);
+        let interval = self.keepalive.interval().filter(|_| self.config.reconnect.is_none());
+        let next = interval.map(|interval| self.deadlines.set(now + interval, Timer::Pong(id)));
+        match self.stream_mut(id) {
+            Some(stream) => stream.pong_deadline = next,
+            None => return,
+        }
+        self.notice(id, Notice::KeepAliveFailed);
+        if self.config.reconnect.is_some() {
             self.handle_lost(now, id, NackReason::NotDeliverable);
         }
     }

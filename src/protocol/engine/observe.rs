@@ -159,6 +159,11 @@ impl Engine {
         let confirmable = !rules.has(Flags::NOTIFY_NON_ALWAYS)
             && (rules.has(Flags::NOTIFY_CON) || unconfirmed >= MAX_NON || overdue);
         let session = self.sessions.get(session_id)?;
+        if session.is_blocked() {
+            // What the peer will read then is the state of then.
+            self.observers.hold(session_id, id);
+            return None;
+        }
         if confirmable {
             // RFC 7641 §4.5.1: one at a time; the newest state waits, not the message.
             let under_way = last_mid.is_some_and(|mid| self.outstanding.contains_key(&(session_id, mid)));
@@ -170,7 +175,9 @@ impl Engine {
         self.observers.made(id);
         let session = self.sessions.get_mut(session_id)?;
         let (mid, max_size) = (session.new_mid(), session.max_pdu_size());
-        let kind = if confirmable { Type::Confirmable } else { Type::NonConfirmable };
+        // RFC 8323 §2.2: over a reliable transport there is but one type.
+        let is_one = confirmable || session.transport.is_reliable();
+        let kind = if is_one { Type::Confirmable } else { Type::NonConfirmable };
         let mut request = self.spare();
         let observer = self.observers.get_mut(id)?;
         request.copy_from(&observer.request);
@@ -225,10 +232,13 @@ impl Engine {
         self.release_held(session);
     }
 
-    /// A session may be able to send another confirmable notification.
+    /// A session may be able to send another confirmable notification, or over a stream any.
     pub(super) fn release_held(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id).filter(|s| s.observers > 0) else { return };
-        let free = usize::from(session.params().nstart).saturating_sub(session.outstanding.len());
+        let free = match session.transport.is_reliable() {
+            true => usize::MAX,
+            false => usize::from(session.params().nstart).saturating_sub(session.outstanding.len()),
+        };
         self.observers.release(id, free);
     }
 

@@ -3,7 +3,7 @@
 
 use super::{Engine, Event, Notice, Outstanding, Timer};
 use crate::log::Level;
-use crate::message::{Code, Mid, Number, Pdu, Token, Type};
+use crate::message::{Code, Mid, Number, Pdu, Type};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{SessionId, State};
 use crate::protocol::time::Instant;
@@ -68,8 +68,7 @@ impl Engine {
         if size > max && is_up {
             return Err(SendError::TooLarge { size, max });
         }
-        let (len, max) = (pdu.token().len(), self.config.max_token as usize);
-        let max = if session.extended_tokens { max } else { Token::DEFAULT_MAX };
+        let (len, max) = (pdu.token().len(), session.longest_token(self.config.max_token as usize));
         if pdu.code().is_request() && len > max {
             return Err(SendError::LongToken { len, max });
         }

@@ -111,6 +111,10 @@ impl Engine {
     /// for long enough.
     pub fn release(&mut self, now: Instant, id: SessionId) -> Option<Session> {
         self.sessions.release(id, now);
+        let is_over = |s: &Session| s.role == Role::Server && s.is_lost() && s.state == State::Closed;
+        if self.sessions.get(id).is_some_and(|s| is_over(s) && !s.is_held()) {
+            self.end(id);
+        }
         self.sessions.get(id).filter(|s| s.is_left() && s.is_idle())?;
         self.silence(id);
         self.sessions.remove(id)

@@ -4,7 +4,7 @@ use super::{Engine, Event, Notice};
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{SessionId, State};
-use crate::protocol::stream::{BASE_MESSAGE_SIZE, signal};
+use crate::protocol::stream::{BASE_MESSAGE_SIZE, MIN_MESSAGE_SIZE, signal};
 use crate::protocol::time::Instant;
 
 /// Room for the options and the text of a signalling message, in bytes.
@@ -14,9 +14,9 @@ impl Engine {
     pub(super) fn handle_signal(&mut self, now: Instant, id: SessionId, pdu: Pdu) {
         match pdu.code() {
             Code::CSM => self.handle_csm(now, id, &pdu),
-            // RFC 8323 §5.4: an unknown critical option makes the message void.
-            Code::PING | Code::PONG | Code::RELEASE | Code::ABORT if bad_option(&pdu).is_some() => {
-                crate::log!(DEBUG, "signal with an unknown critical option is ignored");
+            // RFC 8323 §5.2: whoever does not understand a critical option aborts the connection.
+            Code::PING | Code::PONG | Code::RELEASE if bad_option(&pdu).is_some() => {
+                self.abort(now, id, None, "critical option not understood");
             }
             Code::PING => {
                 self.pong(now, id, &pdu);
@@ -32,7 +32,7 @@ impl Engine {
                     let text = pdu.payload().map(String::from_utf8_lossy).unwrap_or_default();
                     crate::log!(WARN, "** {session}: aborted by the peer: {}", text.escape_debug());
                 }
-                self.handle_lost(now, id, NackReason::NotDeliverable);
+                self.handle_lost(now, id, NackReason::Reset);
             }
             code => crate::log!(DEBUG, "signal {code} is unknown and ignored"),
         }
@@ -67,30 +67,35 @@ impl Engine {
     /// The peer says what it takes; later CSMs change what they name (RFC 8323 §5.3).
     fn handle_csm(&mut self, now: Instant, id: SessionId, csm: &Pdu) {
         if let Some(bad) = bad_option(csm) {
-            return self.abort(now, id, Some(bad), "CSM option not supported");
+            return self.refuse_csm(now, id, bad);
         }
-        let longest_token = self.config.max_token;
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Some(stream) = session.stream.as_deref_mut() else { return };
         if let Some(size) = csm.option_uint(signal::MAX_MESSAGE_SIZE) {
-            session.mtu = u32::try_from(size).unwrap_or(u32::MAX);
+            session.mtu = u32::try_from(size).unwrap_or(u32::MAX).max(MIN_MESSAGE_SIZE);
         }
         if let Some(token) = csm.option_uint(signal::EXTENDED_TOKEN_LENGTH) {
-            session.extended_tokens = token > Token::DEFAULT_MAX as u64 && token >= u64::from(longest_token);
+            stream.longest_token = usize::try_from(token).unwrap_or(usize::MAX);
         }
         // RFC 8323 §5.3.2: large blocks take a peer that does blocks and takes large messages.
         stream.peer_takes_bert = csm.option(signal::BLOCK_WISE_TRANSFER).is_some() || stream.peer_takes_bert;
         stream.peer_takes_bert &= session.mtu > BASE_MESSAGE_SIZE;
-        stream.has_csm = true;
+        let is_first = !core::mem::replace(&mut stream.has_csm, true);
         let deadline = stream.csm_deadline.take();
         if session.state == State::Csm {
             if let Some(key) = deadline {
                 self.deadlines.cancel(key);
                 self.ready(id);
             }
-        } else {
+        } else if is_first {
             crate::log!(WARN, "***{session}: CSM received after CSM timeout");
         }
+    }
+
+    /// A CSM has an option that is critical and unknown, or has a value that it cannot have
+    /// (RFC 8323 §5.6.1).
+    pub(super) fn refuse_csm(&mut self, now: Instant, id: SessionId, bad: Number) {
+        self.abort(now, id, Some(bad), "CSM option not supported");
     }
 
     /// The peer's CSM did not come in time: the session goes on as if it had said nothing.
@@ -124,12 +129,20 @@ impl Engine {
 
     /// The peer wants this connection to be left (RFC 8323 §5.5): it goes when nothing waits in it.
     fn handle_release(&mut self, now: Instant, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        crate::log!(DEBUG, "***{session}: the peer releases the connection");
-        let Some(stream) = session.stream.as_deref_mut() else { return };
-        stream.is_released = true;
-        if !stream.awaits() && session.waiting_len() == 0 {
-            self.handle_lost(now, id, NackReason::NotDeliverable);
+        if let Some(stream) = self.stream_mut(id) {
+            stream.is_released = true;
+            self.leave_released(now, id);
+        }
+    }
+
+    /// Leaves a connection that the peer has released, if nothing waits in it.
+    pub(super) fn leave_released(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let Some(stream) = session.stream.as_deref().filter(|s| s.is_released) else { return };
+        if stream.awaits() || session.waiting_len() > 0 {
+            crate::log!(DEBUG, "***{session}: released by the peer, and left when all is answered");
+        } else {
+            self.handle_lost(now, id, NackReason::Reset);
         }
     }
 

@@ -2,11 +2,12 @@
 //! connection. What signalling messages mean is in [`super::signalling`].
 
 use super::{Engine, Event, Notice, OpenError, Timer};
+use crate::address::Address;
 use crate::log::Level;
-use crate::message::pdu::DecodeError;
-use crate::message::{Code, Mid, Number, Pdu, Type};
-use crate::protocol::event::NackReason;
-use crate::protocol::session::{Path, Role, SessionId, State, Transport};
+use crate::message::pdu::{DecodeError, DecodeReason};
+use crate::message::{Code, Mid, Number, Pdu, Token, Type};
+use crate::protocol::event::{Audience, NackReason};
+use crate::protocol::session::{Path, Role, Session, SessionId, State, Transport};
 use crate::protocol::stream::{Cutter, StreamError};
 use crate::protocol::time::Instant;
 
@@ -35,6 +36,14 @@ impl Engine {
         self.notice(id, Notice::Connected);
         self.notice(id, Notice::Opened);
         Some(id)
+    }
+
+    /// The address of this side of a session is known.
+    pub fn name_local(&mut self, id: SessionId, local: Address) {
+        if let Some(session) = self.sessions.get(id).filter(|s| s.path.local != local) {
+            let path = Path { local, ..session.path.clone() };
+            self.sessions.set_path(id, path);
+        }
     }
 
     /// The connection is there, and what protects it. The application of the side that made it is
@@ -89,7 +98,7 @@ impl Engine {
     /// `input` behind it. `false` if nothing is left to do with it.
     pub fn handle_stream(&mut self, now: Instant, id: SessionId, input: &mut &[u8]) -> bool {
         let max = u64::from(self.config.csm_max_message_size);
-        let max_token = self.config.max_token as usize;
+        let max_token = self.longest_token_read();
         let mut pdu = self.blank(Type::Reset, Code::EMPTY, Mid(0), 0);
         let Some(session) = self.sessions.get_mut(id) else { return false };
         let framing = session.transport.framing();
@@ -117,7 +126,7 @@ impl Engine {
 
     /// A whole message came, in a frame that says where it ends.
     pub fn handle_frame(&mut self, now: Instant, id: SessionId, bytes: &[u8]) {
-        let max_token = self.config.max_token as usize;
+        let max_token = self.longest_token_read();
         let Some(session) = self.sessions.get(id) else { return };
         let framing = session.transport.framing();
         if session.stream.as_ref().is_none_or(|s| s.is_lost) {
@@ -133,24 +142,47 @@ impl Engine {
     fn handle_decoded(&mut self, now: Instant, id: SessionId, pdu: Pdu, decoded: Result<(), DecodeError>) {
         if let Err(error) = decoded {
             self.recycle(pdu);
-            return self.break_off(now, id, StreamError::Malformed(error.reason));
+            return self.handle_undecoded(now, id, &error);
         }
         if let Some(session) = self.sessions.get(id) {
             crate::log::pdu::show(Level::DEBUG, &pdu, session.transport.framing());
         }
         let code = pdu.code();
-        if code.is_signalling() {
+        if pdu.token().len() > self.config.max_token as usize && code.is_request() {
+            self.answer_code(now, id, pdu, Code::BAD_REQUEST, Audience::One);
+        } else if code.is_signalling() {
             self.handle_signal(now, id, pdu);
         } else if code.is_empty() {
-            // RFC 8323 §3.4: they may be sent at any time and mean nothing.
-            self.recycle(pdu);
+            // RFC 8323 §5.4: they may be sent at any time and are not answered.
+            crate::log!(DEBUG, "dropped message with invalid code (0.00)");
+            self.events.push_back(Event::Ping { session: id, received: pdu });
         } else if code.is_request() {
             self.handle_request(now, id, pdu, false);
         } else if code.is_response() {
             self.handle_stream_response(now, id, pdu);
         } else {
-            crate::log!(DEBUG, "code {code} is reserved: message ignored");
+            crate::log!(INFO, "coap_dispatch: Received invalid PDU code ({code})");
+            self.notice(id, Notice::BadPacket);
             self.recycle(pdu);
+        }
+    }
+
+    /// Lengths of tokens from 9 on are reserved (RFC 8323 §3.2), unless this side has said that it
+    /// takes such: then those that are too long are refused with 4.00 (RFC 8974 §2.2.2).
+    fn longest_token_read(&self) -> usize {
+        match self.config.max_token as usize {
+            own if own > Token::DEFAULT_MAX => Token::MAX,
+            own => own,
+        }
+    }
+
+    /// A message came that cannot be read.
+    fn handle_undecoded(&mut self, now: Instant, id: SessionId, error: &DecodeError) {
+        match (error.reason, error.header) {
+            (DecodeReason::OptionLength { number, .. }, Some((_, Code::CSM, _))) => {
+                self.refuse_csm(now, id, number);
+            }
+            _ => self.break_off(now, id, StreamError::Malformed(error.reason)),
         }
     }
 
@@ -170,6 +202,7 @@ impl Engine {
             self.is_outdated(now, id, &pdu);
         }
         self.deliver_response(now, id, None, pdu);
+        self.leave_released(now, id);
     }
 
     /// What came cannot be read on: RFC 8323 §5.6 has the connection aborted, with the reason.
@@ -196,6 +229,7 @@ impl Engine {
         }
         if !is_blocked {
             self.flush_stream(now, id);
+            self.release_held(id);
         }
     }
 
@@ -221,6 +255,7 @@ impl Engine {
                 self.nack(id, pdu, NackReason::NotDeliverable);
                 continue;
             }
+            crate::log!(DEBUG, "** {session}: mid=0x{:04x}: transmitted after delay", pdu.mid().0);
             self.send_now(now, id, pdu);
         }
     }
@@ -236,6 +271,7 @@ impl Engine {
         let (state, socket) = (session.state, session.path.socket);
         let Some(stream) = session.stream.as_deref_mut().filter(|s| !s.is_lost) else { return };
         stream.is_lost = true;
+        stream.lost_because = Some(reason);
         stream.is_given_up = matches!(reason, NackReason::Given(_));
         self.forget_stream(id);
         self.events.push_back(Event::HangUp { session: id, socket });
@@ -260,7 +296,12 @@ impl Engine {
     pub(super) fn note_told(&mut self, id: SessionId, notice: Notice) {
         match notice {
             Notice::Disconnected | Notice::NotUpgraded | Notice::NotReady | Notice::Unready => {
-                if let Some(session) = self.sessions.get_mut(id).filter(|s| s.state != State::Ended) {
+                let session = self.sessions.get_mut(id);
+                let is_told = |s: &&mut Session| matches!(s.state, State::Ended | State::Closed);
+                if let Some(session) = session.filter(|s| !is_told(s)) {
+                    if let Some(reason) = session.stream.as_ref().and_then(|s| s.lost_because) {
+                        crate::log!(DEBUG, "***{session}: session disconnected ({reason})");
+                    }
                     session.state = State::Closed;
                 }
             }
@@ -270,9 +311,11 @@ impl Engine {
         self.told = Some((id, notice));
     }
 
-    /// The application has heard that a session is of no use any more.
+    /// The application has heard that a session is of no use any more. That of a peer stays for as
+    /// long as the application holds it.
     pub(super) fn lost_told(&mut self, id: SessionId) {
         match self.sessions.get(id) {
+            Some(session) if session.role == Role::Server && session.is_held() => {}
             Some(session) if session.role == Role::Server => self.end(id),
             Some(session) if session.is_left() => self.left.push(id),
             Some(_) => self.reconnect_later(self.heard, id),
@@ -296,7 +339,11 @@ impl Engine {
     pub(super) fn take_unanswered(&mut self, id: SessionId) -> Vec<Pdu> {
         let Some(session) = self.sessions.get_mut(id) else { return Vec::new() };
         let mut all = session.stream.as_mut().map(|s| s.take_asked()).unwrap_or_default();
-        all.extend(session.take_waiting());
+        let waiting = session.take_waiting();
+        for pdu in &waiting {
+            crate::log!(DEBUG, "** {session}: mid=0x{:04x}: not transmitted after disconnect", pdu.mid().0);
+        }
+        all.extend(waiting);
         for pdu in all.iter().filter(|pdu| pdu.code().is_request()) {
             session.exchanges.abandon(pdu.token());
         }

@@ -250,26 +250,100 @@ fn an_unknown_critical_option_of_a_csm_is_named_in_the_abort() {
 }
 
 #[test]
-fn other_signals_with_an_unknown_critical_option_are_ignored() {
-    let mut end = End::ready();
-    for code in [Code::PING, Code::PONG, Code::RELEASE, Code::ABORT, Code::new(7, 6)] {
+fn an_unknown_critical_option_of_other_signals_is_answered_by_an_abort() {
+    for code in [Code::PING, Code::PONG, Code::RELEASE] {
+        let mut end = End::ready();
         end.receive(&critical(code));
-        assert_eq!(end.drain(), (vec![], vec![]));
+        let (sent, heard) = end.drain();
+        let mut abort = Pdu::new(Type::Confirmable, Code::EMPTY, Mid(0), 0);
+        abort.decode_into(Framing::Tcp, &sent, 8).unwrap();
+        assert_eq!((abort.code(), abort.option(Number(2)).is_some()), (Code::ABORT, false));
+        assert_eq!(heard, ["HangUp", "Nack NotDeliverable None", "Disconnected", "Unready"]);
     }
+}
+
+#[test]
+fn codes_of_signals_that_are_not_defined_are_ignored() {
+    let mut end = End::ready();
+    end.receive(&critical(Code::new(7, 6)));
+    assert_eq!(end.drain(), (vec![], vec![]));
+}
+
+#[test]
+fn an_abort_is_not_answered() {
+    let mut end = End::ready();
+    end.receive(&critical(Code::ABORT));
+    assert_eq!(
+        end.drain(),
+        (vec![], ["HangUp", "Nack Reset None", "Disconnected", "Unready"].map(String::from).to_vec())
+    );
+}
+
+#[test]
+fn a_value_that_an_option_of_a_csm_cannot_have_is_named_in_the_abort() {
+    let mut end = End::server();
+    end.receive(&[0x60, 0xe1, 0x25, 0, 0, 0, 0, 0]);
+    let (sent, _) = end.drain();
+    let mut abort = Pdu::new(Type::Confirmable, Code::EMPTY, Mid(0), 0);
+    abort.decode_into(Framing::Tcp, &sent, 8).unwrap();
+    assert_eq!((abort.code(), abort.option_uint(Number(2))), (Code::ABORT, Some(2)));
+}
+
+#[test]
+fn codes_of_reserved_classes_are_told_and_ignored() {
+    let mut end = End::ready();
+    end.receive(&[0x00, 0x21, 0x00, 0xc1]);
+    assert_eq!(end.drain(), (vec![], vec!["BadPacket".to_owned(); 2]));
+}
+
+#[test]
+fn the_session_of_a_peer_stays_for_as_long_as_the_application_holds_it() {
+    let mut end = End::server();
+    end.receive(PLAIN_CSM);
+    end.drain();
+    end.engine.hold(end.id);
+    end.engine.handle_lost(NOW, end.id, NackReason::NotDeliverable);
+    assert_eq!(end.drain().1, ["HangUp", "Nack NotDeliverable None", "Disconnected", "Unready"]);
+    assert_eq!(end.state(), State::Closed);
+    assert!(end.engine.release(NOW, end.id).is_none());
+    assert_eq!(end.drain().1, ["Ended"]);
+    assert_eq!(end.engine.census(), Default::default());
+}
+
+#[test]
+fn a_token_is_as_long_as_both_sides_allow() {
+    let mut end = End::client();
+    end.engine.config.max_token = 100;
+    end.engine.handle_connected(NOW, end.id);
+    end.drain();
+    // Extended-Token-Length 12.
+    end.receive(&[0x20, 0xe1, 0x61, 12]);
+    end.drain();
+    assert!(end.engine.send(NOW, end.id, get(&[1; 12])).is_ok());
+    assert!(end.engine.send(NOW, end.id, get(&[1; 13])).is_err());
+}
+
+#[test]
+fn nobody_takes_less_than_64_bytes() {
+    let mut end = End::client();
+    end.engine.handle_connected(NOW, end.id);
+    end.receive(&[0x10, 0xe1, 0x20]);
+    end.drain();
+    assert_eq!(end.engine.sessions().get(end.id).unwrap().max_pdu_size(), 61);
 }
 
 #[test]
 fn a_released_connection_is_left_when_nothing_waits_in_it() {
     let mut end = End::ready();
     end.receive(&[0x00, 0xe4]);
-    assert_eq!(end.drain().1, ["HangUp", "Nack NotDeliverable None", "Disconnected", "Unready"]);
+    assert_eq!(end.drain().1, ["HangUp", "Nack Reset None", "Disconnected", "Unready"]);
 }
 
 #[test]
-fn empty_messages_mean_nothing() {
+fn empty_messages_are_told_and_not_answered() {
     let mut end = End::ready();
     end.receive(&[0, 0, 0, 0]);
-    assert_eq!(end.drain(), (vec![], vec![]));
+    assert_eq!(end.drain(), (vec![], vec!["Ping".to_owned(); 2]));
 }
 
 #[test]
