@@ -22,6 +22,7 @@ mod bits {
     pub(super) const SZX: u32 = 1;
     pub(super) const ASZX: u32 = 4;
     pub(super) const DEFINED: u32 = 1 << 7;
+    pub(super) const BERT: u32 = 1 << 8;
 }
 
 /// The lowest bit: more blocks follow.
@@ -40,11 +41,16 @@ impl coap_block_b_t {
         (self.flags >> bits::SZX & 7) as u8
     }
 
-    fn set(&mut self, block: Block, more_flags: u32) {
-        let szx = u32::from(block.szx);
+    fn is_bert(&self) -> bool {
+        self.flags & bits::BERT != 0
+    }
+
+    fn set(&mut self, block: Block, chunk: usize, more_flags: u32) {
+        let (szx, aszx) = (u32::from(block.szx.min(block::MAX_SZX)), u32::from(block.szx));
+        let bert = if block.szx == block::BERT_SZX { bits::BERT } else { 0 };
         self.num = block.num;
-        self.flags = more_bit(block) | (szx << bits::SZX) | (szx << bits::ASZX) | more_flags;
-        self.chunk_size = block.size() as u32;
+        self.flags = more_bit(block) | (szx << bits::SZX) | (aszx << bits::ASZX) | bert | more_flags;
+        self.chunk_size = chunk as u32;
     }
 }
 
@@ -91,15 +97,17 @@ pub unsafe extern "C" fn coap_get_block(
 }
 
 /// The same with the number of bytes that the block takes, for a message of `session`, which may
-/// be NULL.
+/// be NULL. Over streams size 7 stands for blocks of several kilobytes (BERT, RFC 8323 section 6), if the
+/// peer takes them; `chunk_size` is then what `pdu` has of them.
 ///
-/// Returns 1, or 0 if there is none or it has the reserved size 7; then all of `*block` is 0.
+/// Returns 1, or 0 if there is none or it has a size 7 that stands for nothing; then all of `*block`
+/// is 0.
 ///
 /// # Safety
 /// `session` is NULL or live, `pdu` is NULL or a live message; `block` is NULL or may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_get_block_b(
-    _session: *const coap_session_t,
+    session: *const coap_session_t,
     pdu: *const coap_pdu_t,
     number: coap_option_num_t,
     block: *mut coap_block_b_t,
@@ -108,10 +116,29 @@ pub unsafe extern "C" fn coap_get_block_b(
         // SAFETY: NULL or what the caller promises.
         let (pdu, result) = unsafe { (pdu.as_ref(), block.as_mut()?) };
         *result = coap_block_b_t { num: 0, flags: 0, chunk_size: 0 };
-        let block = block_of(&pdu?.inner, number)?;
-        result.set(block, bits::DEFINED);
+        let pdu = &pdu?.inner;
+        // SAFETY: NULL or live, as the caller promises.
+        let block = match unsafe { takes_bert(session) } {
+            true => Block::on_stream(pdu, Number(number)).ok().flatten()?,
+            false => block_of(pdu, number)?,
+        };
+        let chunk = match block.szx {
+            block::BERT_SZX => pdu.payload().map_or(0, |p| p.len() / block.size() * block.size()),
+            _ => block.size(),
+        };
+        result.set(block, chunk, bits::DEFINED);
         Some(1)
     })
+}
+
+/// Whether the peer of a session takes blocks of several kilobytes.
+///
+/// # Safety
+/// `session` is NULL or live.
+unsafe fn takes_bert(session: *const coap_session_t) -> bool {
+    // SAFETY: as the caller promises.
+    let session = unsafe { session.as_ref() };
+    session.and_then(|s| s.read(|s| s.largest_block() == block::BERT_SZX)) == Some(true)
 }
 
 /// What a call to write a Block option answers: the block is behind the end of the body.
@@ -120,8 +147,9 @@ const BEHIND_END: c_int = -2;
 /// The same: there is no room for even the smallest block.
 const NO_ROOM: c_int = -3;
 
-/// The block of a body of `length` bytes that a message has room for: of this size, or smaller.
-fn fit(caller: &str, pdu: &Pdu, block: Block, length: usize) -> Result<Block, c_int> {
+/// The block of a body of `length` bytes that a message has room for: of this size, or smaller; and
+/// how many bytes it has at most.
+fn fit(caller: &str, pdu: &Pdu, block: Block, length: usize) -> Result<(Block, usize), c_int> {
     let rest = match length.checked_sub(block.offset()) {
         Some(rest) if rest > 0 || block.num == 0 => rest,
         _ => {
@@ -134,7 +162,7 @@ fn fit(caller: &str, pdu: &Pdu, block: Block, length: usize) -> Result<Block, c_
     let fitted = if rest.min(block.size()) <= room {
         Some(block)
     } else {
-        block::szx_within(room).and_then(|szx| block.shrink(szx))
+        block::szx_within(room, block.szx).and_then(|szx| block.shrink(szx))
     };
     let fitted = fitted.ok_or_else(|| {
         log!(WARN, "{caller}: no room for even the smallest block");
@@ -143,7 +171,11 @@ fn fit(caller: &str, pdu: &Pdu, block: Block, length: usize) -> Result<Block, c_
     if fitted.szx < block.szx {
         log!(DEBUG, "{caller}: blocks of {} bytes do not fit, {} do", block.size(), fitted.size());
     }
-    Ok(Block { more: rest > fitted.size(), ..fitted })
+    let chunk = match fitted.szx {
+        block::BERT_SZX => (room / fitted.size()).max(1) * fitted.size(),
+        _ => fitted.size(),
+    };
+    Ok((Block { more: rest > chunk, ..fitted }, chunk))
 }
 
 /// Writes a Block option; gives the block that it names.
@@ -153,14 +185,14 @@ fn write(
     number: coap_option_num_t,
     block: Block,
     length: usize,
-) -> Result<Block, c_int> {
+) -> Result<(Block, usize), c_int> {
     if block.num > block::MAX_NUM {
         log!(WARN, "{caller}: no block has the number {}", block.num);
         return Err(BEHIND_END);
     }
-    let block = fit(caller, pdu, block, length)?;
+    let (block, chunk) = fit(caller, pdu, block, length)?;
     match or_log(caller, pdu.update_option(Number(number), &block.encode())) {
-        Some(()) => Ok(block),
+        Some(()) => Ok((block, chunk)),
         None => Err(NO_ROOM),
     }
 }
@@ -197,7 +229,7 @@ pub unsafe extern "C" fn coap_write_block_opt(
 /// `session` is NULL or live; `block` is NULL or valid; `pdu` is NULL or a live message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_write_block_b_opt(
-    _session: *mut coap_session_t,
+    session: *mut coap_session_t,
     block: *mut coap_block_b_t,
     number: coap_option_num_t,
     pdu: *mut coap_pdu_t,
@@ -206,12 +238,17 @@ pub unsafe extern "C" fn coap_write_block_b_opt(
     ffi(|| {
         // SAFETY: NULL or what the caller promises.
         let (asked, pdu) = unsafe { (block.as_mut()?, pdu.as_mut()?) };
-        let block = Block { num: asked.num, more: false, szx: asked.szx().min(block::MAX_SZX) };
+        // SAFETY: NULL or live, as the caller promises.
+        let szx = match asked.is_bert() && unsafe { takes_bert(session) } {
+            true => block::BERT_SZX,
+            false => asked.szx().min(block::MAX_SZX),
+        };
+        let block = Block { num: asked.num, more: false, szx };
         let written = write("coap_write_block_b_opt", &mut pdu.inner, number, block, data_length);
         Some(written.map_or_else(
             |code| code,
-            |block| {
-                asked.set(block, 0);
+            |(block, chunk)| {
+                asked.set(block, chunk, 0);
                 1
             },
         ))
@@ -478,7 +515,7 @@ pub unsafe extern "C" fn coap_add_data_large_request(
         let (session, body) = unsafe { borrow(session, length, data, release_func, app_ptr) }?;
         // SAFETY: NULL or live, as the caller promises.
         let pdu = unsafe { pdu.as_mut() }?;
-        let (mode, largest) = session.read(|s| (s.block_mode, s.largest_szx))?;
+        let (mode, largest) = session.read(|s| (s.block_mode, s.largest_block()))?;
         if !mode.has(Mode::USE_LIBCOAP) {
             let added = pdu.inner.set_payload((*body).as_ref());
             return or_log("coap_add_data_large_request", added).map(|()| 1);

@@ -4,14 +4,14 @@ mod table;
 
 pub use table::Sessions;
 
-use super::block::Mode;
 use super::block::quick::Support;
+use super::block::{BERT_SZX, Block, BodyError, MAX_SZX, Mode};
 use super::exchange::Exchanges;
 use super::params::Params;
 use super::stream::{BASE_MESSAGE_SIZE, Stream};
 use super::time::Instant;
 use crate::address::Address;
-use crate::message::{Framing, Mid, Pdu, Token, Type};
+use crate::message::{Framing, Mid, Number, Pdu, Token, Type};
 use core::fmt;
 use core::hash::Hash;
 use smallvec::SmallVec;
@@ -284,6 +284,24 @@ impl Session {
     /// Makes `start`, taken as a number, the next token.
     pub fn init_token(&mut self, start: u64) {
         self.next_token = start;
+    }
+
+    /// A Block option of a message that came over this session.
+    pub fn block_of(&self, pdu: &Pdu, number: Number) -> Result<Option<Block>, BodyError> {
+        match self.transport.is_reliable() {
+            true => Block::on_stream(pdu, number),
+            false => Block::of(pdu, number),
+        }
+    }
+
+    /// The exponent of the largest block that this side sends here. Where the peer takes blocks of
+    /// several kilobytes, these are as large as its messages may be, unless the application wants
+    /// smaller ones.
+    pub fn largest_block(&self) -> u8 {
+        match &self.stream {
+            Some(stream) if stream.peer_takes_bert && self.largest_szx == MAX_SZX => BERT_SZX,
+            _ => self.largest_szx,
+        }
     }
 
     /// Makes it one over a reliable transport whose connection is being made.

@@ -29,7 +29,8 @@ pub struct Block {
     pub num: u32,
     /// More blocks follow.
     pub more: bool,
-    /// The size is `16 << szx` bytes.
+    /// The size is `16 << szx` bytes; with [`BERT_SZX`] that of what the message has room for, in
+    /// kilobytes.
     pub szx: u8,
 }
 
@@ -38,6 +39,10 @@ pub const MAX_NUM: u32 = 0xf_ffff;
 
 /// The exponent of the largest block over UDP: 1024 bytes.
 pub const MAX_SZX: u8 = 6;
+
+/// The exponent of blocks of any number of kilobytes, over reliable transports (RFC 8323 §6). They are
+/// numbered by the kilobyte.
+pub const BERT_SZX: u8 = 7;
 
 /// Why a body, or a slice of it, could not be put into a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -67,19 +72,26 @@ impl BodyError {
 }
 
 impl Block {
-    /// Reads an option value. `None` if it is longer than three bytes or has the reserved size
-    /// exponent 7.
+    /// Reads an option value. `None` if it is longer than three bytes.
     pub fn decode(value: &[u8]) -> Option<Block> {
         if value.len() > 3 {
             return None;
         }
         let raw = value.iter().fold(0u32, |n, b| n << 8 | u32::from(*b));
-        let szx = (raw & 7) as u8;
-        (szx <= MAX_SZX).then_some(Block { num: raw >> 4, more: raw & 8 != 0, szx })
+        Some(Block { num: raw >> 4, more: raw & 8 != 0, szx: (raw & 7) as u8 })
     }
 
-    /// The block option with this number in a message: `Ok(None)` if there is none.
+    /// The block option with this number in a datagram: `Ok(None)` if there is none. Exponent 7 is
+    /// reserved there (RFC 7959 §2.2).
     pub fn of(pdu: &Pdu, number: Number) -> Result<Option<Block>, BodyError> {
+        match Block::on_stream(pdu, number)? {
+            Some(Block { szx: BERT_SZX, .. }) => Err(BodyError::Malformed),
+            block => Ok(block),
+        }
+    }
+
+    /// The same in a message over a reliable transport.
+    pub fn on_stream(pdu: &Pdu, number: Number) -> Result<Option<Block>, BodyError> {
         match pdu.option(number) {
             None => Ok(None),
             Some(opt) => Block::decode(opt.value).map(Some).ok_or(BodyError::Malformed),
@@ -91,9 +103,23 @@ impl Block {
         encode_uint(u64::from(self.num) << 4 | u64::from(self.more) << 3 | u64::from(self.szx))
     }
 
-    /// Bytes of a whole block.
+    /// Bytes of a whole block; of which a block of several kilobytes is a multiple.
     pub fn size(self) -> usize {
-        16 << self.szx
+        unit(self.szx)
+    }
+
+    /// Whether a block with more behind it may have so many bytes.
+    pub fn may_have(self, len: usize) -> bool {
+        match self.szx {
+            BERT_SZX => len > 0 && len.is_multiple_of(self.size()),
+            _ => len == self.size(),
+        }
+    }
+
+    /// What of a payload belongs to this block.
+    pub fn slice(self, payload: &[u8]) -> &[u8] {
+        let len = if self.szx == BERT_SZX { payload.len() } else { self.size() };
+        payload.get(..len).unwrap_or(payload)
     }
 
     /// Where it begins in the body.
@@ -106,25 +132,34 @@ impl Block {
     #[must_use]
     pub fn shrink(self, szx: u8) -> Option<Block> {
         let smaller = szx.min(self.szx);
-        let num = u64::from(self.num) << (self.szx - smaller);
+        let num = u64::from(self.num) << (self.szx.min(MAX_SZX) - smaller.min(MAX_SZX));
         let num = u32::try_from(num).ok().filter(|n| *n <= MAX_NUM)?;
         Some(Block { num, more: self.more, szx: smaller })
     }
 
-    /// This block of a body, and whether more follow. `None` if it lies behind the end.
-    pub fn cut(self, body: &[u8]) -> Option<(Block, &[u8])> {
+    /// This block of a body, and whether more follow. `None` if it lies behind the end. One of
+    /// several kilobytes has as many as there is `room` for, in bytes.
+    pub fn cut(self, body: &[u8], room: usize) -> Option<(Block, &[u8])> {
         let rest = body.get(self.offset()..).filter(|r| !r.is_empty() || self.num == 0)?;
-        let slice = rest.get(..self.size()).unwrap_or(rest);
+        let size = match self.szx {
+            BERT_SZX => (room / self.size()).max(1) * self.size(),
+            _ => self.size(),
+        };
+        let slice = rest.get(..size).unwrap_or(rest);
         Some((Block { more: slice.len() < rest.len(), ..self }, slice))
     }
 
     /// The block that begins at this offset, with this size. `None` if its number is over the
     /// last one, or no block of the size begins there.
     pub fn at(offset: usize, szx: u8) -> Option<Block> {
-        let size = 16usize << szx;
+        let size = unit(szx);
         let num = u32::try_from(offset / size).ok().filter(|n| *n <= MAX_NUM)?;
         offset.is_multiple_of(size).then_some(Block { num, more: false, szx })
     }
+}
+
+fn unit(szx: u8) -> usize {
+    16 << szx.min(MAX_SZX)
 }
 
 /// What is left free of a message with a slice, for the options that come with later slices: a
@@ -138,9 +173,9 @@ pub fn room(pdu: &Pdu) -> usize {
     pdu.max_size().saturating_sub(pdu.used_size() + token + 1 + ROOM_FOR_LATER)
 }
 
-/// The exponent of the largest block of at most so many bytes.
-pub fn szx_within(room: usize) -> Option<u8> {
-    (0..=MAX_SZX).rev().find(|szx| 16usize << szx <= room)
+/// The exponent of the largest block of at most so many bytes, up to `largest`.
+pub fn szx_within(room: usize, largest: u8) -> Option<u8> {
+    (0..=largest).rev().find(|szx| unit(*szx) <= room)
 }
 
 /// The most that a Block option and a Size option take in a message, in bytes.
@@ -158,7 +193,8 @@ pub fn fitting_szx(pdu: &Pdu) -> Result<u8, PduError> {
 /// Puts the slice of `body` that the request's Block2 option asks for into the response; all of
 /// it when it fits and the client asked for no slice. Each slice has Size2.
 pub fn add_slice(request: &Pdu, response: &mut Pdu, body: &[u8]) -> Result<(), BodyError> {
-    let asked = Block::of(request, Number::BLOCK2)?;
+    // A server may answer with smaller blocks than it was asked for, and no others are made here.
+    let asked = Block::on_stream(request, Number::BLOCK2)?.and_then(|block| block.shrink(MAX_SZX));
     let fits = body.len() + 1 + response.used_size() <= response.max_size();
     if fits && asked.is_none_or(|b| b.num == 0 && b.size() >= body.len()) {
         if let Some(block) = asked {
@@ -171,7 +207,7 @@ pub fn add_slice(request: &Pdu, response: &mut Pdu, body: &[u8]) -> Result<(), B
     let mut block = asked.unwrap_or(Block { num: 0, more: false, szx: largest });
     // A smaller block at the same place has a larger number (RFC 7959 §2.4).
     block = block.shrink(largest).ok_or(BodyError::BehindEnd(block.num))?;
-    let (block, slice) = block.cut(body).ok_or(BodyError::BehindEnd(block.num))?;
+    let (block, slice) = block.cut(body, 0).ok_or(BodyError::BehindEnd(block.num))?;
     response.add_option(Number::BLOCK2, &block.encode())?;
     response.add_option(Number::SIZE2, &encode_uint(body.len() as u64))?;
     response.set_payload(slice)?;

@@ -1,6 +1,6 @@
 //! The body of a request that is sent in blocks (RFC 7959 §2.3).
 
-use super::{Block, BodyError, MAX_NUM, Shared, room, szx_within};
+use super::{BERT_SZX, Block, BodyError, MAX_NUM, Shared, room, szx_within};
 use crate::message::option::encode_uint;
 use crate::message::pdu::PduError;
 use crate::message::{Code, Number, Pdu};
@@ -13,6 +13,8 @@ pub struct Upload {
     pub body: Shared,
     /// The block.
     pub block: Block,
+    /// Its bytes.
+    pub sent: usize,
 }
 
 /// What a response says to a body under way.
@@ -38,24 +40,25 @@ impl Upload {
         tag: &[u8],
     ) -> Result<Option<Upload>, BodyError> {
         let bytes = (**body).as_ref();
-        let asked = Block::of(request, Number::BLOCK1)?;
+        let asked = Block::on_stream(request, Number::BLOCK1)?;
         if let Some(block) = asked.filter(|b| b.num > 0) {
-            let (_, slice) = block.cut(bytes).ok_or(BodyError::BehindEnd(block.num))?;
+            let (_, slice) = block.cut(bytes, room(request)).ok_or(BodyError::BehindEnd(block.num))?;
             request.set_payload(slice)?;
             return Ok(None);
         }
         let most = room(request);
-        if asked.map_or(most, |b| b.size().min(most)) >= bytes.len() {
+        let limit = asked.filter(|b| b.szx != BERT_SZX).map_or(most, |b| b.size().min(most));
+        if limit >= bytes.len() {
             request.set_payload(bytes)?;
             return Ok(None);
         }
-        let szx = szx_within(most).ok_or(PduError::TooLarge {
+        let szx = szx_within(most, largest).ok_or(PduError::TooLarge {
             needed: request.used_size() + bytes.len(),
             max: request.max_size(),
         })?;
-        let szx = szx.min(largest).min(asked.map_or(szx, |b| b.szx));
+        let szx = szx.min(asked.map_or(szx, |b| b.szx));
         let first = Block { num: 0, more: false, szx };
-        let (block, slice) = first.cut(bytes).ok_or(BodyError::BehindEnd(0))?;
+        let (block, slice) = first.cut(bytes, most).ok_or(BodyError::BehindEnd(0))?;
         if bytes.len() > first.size() * (MAX_NUM as usize + 1) {
             return Err(BodyError::TooManyBlocks(bytes.len()));
         }
@@ -65,13 +68,14 @@ impl Upload {
             request.add_option(Number::REQUEST_TAG, tag)?;
         }
         request.set_payload(slice)?;
-        Ok(Some(Upload { body: Shared::clone(body), block }))
+        let sent = slice.len();
+        Ok(Some(Upload { body: Shared::clone(body), block, sent }))
     }
 
     /// What the response to the last block means. The server may ask for smaller blocks, by the
     /// size that it acknowledges (RFC 7959 §2.3, §2.9.3).
     pub fn answer(&self, response: &Pdu) -> Answer {
-        let block = Block::of(response, Number::BLOCK1).ok().flatten();
+        let block = Block::on_stream(response, Number::BLOCK1).ok().flatten();
         let total = (*self.body).as_ref().len();
         let szx = block.map_or(self.block.szx, |b| b.szx.min(self.block.szx));
         let code = response.code();
@@ -81,17 +85,18 @@ impl Upload {
                 let again = self.block.num == 0 && b.szx < self.block.szx;
                 again.then_some(0)
             }
-            Some(_) if code.class() == 2 => Some(self.block.offset() + self.block.size()),
-            None if code == Code::CONTINUE => Some(self.block.offset() + self.block.size()),
+            Some(_) if code.class() == 2 => Some(self.block.offset() + self.sent),
+            None if code == Code::CONTINUE => Some(self.block.offset() + self.sent),
             _ => None,
         };
         let next = offset.filter(|o| *o < total).and_then(|o| Block::at(o, szx));
         next.map_or(Answer::Final, Answer::Next)
     }
 
-    /// The bytes of a block, and whether more follow.
-    pub fn cut(&self, block: Block) -> Option<(Block, &[u8])> {
-        block.cut((*self.body).as_ref())
+    /// The bytes of a block, and whether more follow; one of several kilobytes has as many as there is
+    /// `room` for.
+    pub fn cut(&self, block: Block, room: usize) -> Option<(Block, &[u8])> {
+        block.cut((*self.body).as_ref(), room)
     }
 }
 

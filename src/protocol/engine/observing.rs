@@ -47,7 +47,7 @@ impl Engine {
             return false;
         }
         session.exchanges.abandon(known_as.as_bytes());
-        let (tag, largest) = (session.new_request_tag(), session.largest_szx);
+        let (tag, largest) = (session.new_request_tag(), session.largest_block());
         let Some(mut request) = self.deregistration(id, request, kind) else { return false };
         let begun = request.set_token(token).map_err(BodyError::from);
         let begun = begun.and_then(|()| Upload::begin(&mut request, body, largest, &tag));

@@ -93,7 +93,7 @@ fn burst(peer: &mut Peer, number: Number) -> (Vec<u32>, Pdu) {
 fn put(peer: &mut Peer, salt: u8, length: usize, nums: impl IntoIterator<Item = u32>) {
     let all = body(length);
     for num in nums {
-        let (block, slice) = Block { num, more: false, szx: 0 }.cut(&all).unwrap();
+        let (block, slice) = Block { num, more: false, szx: 0 }.cut(&all, 0).unwrap();
         peer.send(NON, Code::PUT, &[salt, num as u8], u16::from(salt) << 8 | num as u16)
             .path("r")
             .option(Number::Q_BLOCK1, &block.encode())
@@ -128,7 +128,7 @@ fn requests(peer: &Peer) -> usize {
 /// The test sends a block of a response of `length` bytes.
 fn part(peer: &mut Peer, kind: Type, token: &[u8], mid: u16, num: u32, length: usize) {
     let all = body(length);
-    let (block, slice) = Block { num, more: false, szx: 0 }.cut(&all).unwrap();
+    let (block, slice) = Block { num, more: false, szx: 0 }.cut(&all, 0).unwrap();
     peer.send(kind, Code::CONTENT, token, mid)
         .option(Number::ETAG, b"e")
         .option(Number::Q_BLOCK2, &block.encode())
@@ -251,7 +251,7 @@ fn confirmable_blocks_are_acknowledged_and_nothing_else_is_said() {
     let mut peer = server(0);
     let all = body(32 * 16);
     for num in 0..32 {
-        let (block, slice) = Block { num, more: false, szx: 0 }.cut(&all).unwrap();
+        let (block, slice) = Block { num, more: false, szx: 0 }.cut(&all, 0).unwrap();
         peer.send(CON, Code::PUT, &[num as u8], num as u16)
             .path("r")
             .option(Number::Q_BLOCK1, &block.encode())
@@ -852,7 +852,7 @@ fn notifications_come_in_q_blocks() {
     peer.discard();
     let part = |peer: &mut Peer, token: &[u8], mid: u16, observe: Option<u8>, etag: &[u8], num: u32| {
         let all = body(48);
-        let (block, slice) = Block { num, more: false, szx: 0 }.cut(&all).unwrap();
+        let (block, slice) = Block { num, more: false, szx: 0 }.cut(&all, 0).unwrap();
         let mut out = peer.send(NON, Code::CONTENT, token, mid);
         if let Some(number) = observe {
             out = out.option(Number::OBSERVE, &[number]);

@@ -2,10 +2,14 @@
 
 use crate::address::Address;
 use crate::message::{Code, Framing, Mid, Number, Pdu, Type};
+use crate::protocol::block::{Block, Mode, Shared, Upload};
 use crate::protocol::event::{Event, NackReason};
+use crate::protocol::resource::{Flags, Kind, Resource};
 use crate::protocol::session::{Path, SessionId, SocketId, State, Transport};
+use crate::protocol::stream::Cutter;
 use crate::protocol::{Engine, Instant};
 use core::time::Duration;
+use std::sync::Arc;
 
 pub(super) const NOW: Instant = Instant(1000);
 /// Max-Message-Size 8,388,864 and Block-Wise-Transfer.
@@ -379,4 +383,104 @@ fn while_the_peer_does_not_read_messages_wait_up_to_a_limit() {
     assert_eq!((end.drain().0.len(), waiting), (0, 1024));
     end.engine.handle_blocked(NOW, end.id, false);
     assert_eq!(end.drain().0.len(), 1024 * 4);
+}
+
+/// The peer takes messages of 3,000 bytes, and blocks of several kilobytes.
+const CSM_3000: &[u8] = &[0x40, 0xe1, 0x22, 0x0b, 0xb8, 0x20];
+
+fn body(len: usize) -> Shared {
+    Arc::new((0..len).map(|i| (i / 7) as u8).collect::<Vec<u8>>())
+}
+
+/// The messages in what went out.
+fn messages(mut bytes: &[u8]) -> Vec<Pdu> {
+    let (mut cutter, mut found) = (Cutter::default(), Vec::new());
+    while let Ok(Some(message)) = cutter.next(&mut bytes, 1 << 20) {
+        let mut pdu = get(b"");
+        pdu.decode_into(Framing::Tcp, message, 8).unwrap();
+        found.push(pdu);
+    }
+    found
+}
+
+#[test]
+fn a_body_that_the_peer_does_not_take_at_once_goes_in_blocks_of_several_kilobytes() {
+    let mut end = End::client();
+    end.engine.handle_connected(NOW, end.id);
+    end.receive_after_draining(CSM_3000);
+    end.drain();
+    let session = end.engine.session_mut(end.id).unwrap();
+    session.block_mode = Mode::supported(1);
+    let (largest, size) = (session.largest_block(), session.max_pdu_size());
+    let body = body(5000);
+    let mut put = Pdu::new(Type::Confirmable, Code::PUT, Mid(0), size);
+    put.set_token(b"p").unwrap();
+    let upload = Upload::begin(&mut put, &body, largest, b"tag").unwrap();
+    end.engine.submit(NOW, end.id, put, upload).unwrap();
+    let mut gathered = Vec::new();
+    for (option, len) in [(0x0f, 2048), (0x2f, 2048), (0x47, 904)] {
+        let sent = messages(&end.drain().0);
+        let [block] = &sent[..] else { panic!("{sent:?}") };
+        assert_eq!(block.option(Number::BLOCK1).unwrap().value, [option]);
+        gathered.extend_from_slice(block.payload().unwrap());
+        assert_eq!(block.payload().unwrap().len(), len);
+        let code = if option & 8 != 0 { Code::CONTINUE } else { Code::CHANGED };
+        let mut answer = Pdu::new(Type::Confirmable, code, Mid(0), 100);
+        answer.set_token(block.token()).unwrap();
+        answer.add_option(Number::BLOCK1, &[option]).unwrap();
+        end.receive(&answer.encode(Framing::Tcp));
+    }
+    assert_eq!(end.drain().1, ["Response 2.04"]);
+    assert_eq!(gathered, (*body).as_ref());
+}
+
+#[test]
+fn a_body_comes_in_blocks_of_any_number_of_kilobytes() {
+    let mut end = End::ready();
+    end.engine.session_mut(end.id).unwrap().block_mode = Mode::supported(3);
+    let body = body(7 * 1024 + 1);
+    end.engine.submit(NOW, end.id, get(b"a"), None).unwrap();
+    let mut at = 0;
+    for kilobytes in [1, 4, 2, 1] {
+        let asked = messages(&end.drain().0);
+        let [asked] = &asked[..] else { panic!("{asked:?}") };
+        let wanted = Block::on_stream(asked, Number::BLOCK2).unwrap();
+        assert_eq!(wanted.map_or(0, |b| b.offset()), at);
+        let rest = &(*body).as_ref()[at..];
+        let slice = rest.get(..kilobytes * 1024).unwrap_or(rest);
+        let block = Block { num: (at / 1024) as u32, more: slice.len() < rest.len(), szx: 7 };
+        let mut answer = Pdu::new(Type::Confirmable, Code::CONTENT, Mid(0), 10_000);
+        answer.set_token(asked.token()).unwrap();
+        answer.add_option(Number::BLOCK2, &block.encode()).unwrap();
+        answer.set_payload(slice).unwrap();
+        at += slice.len();
+        end.receive(&answer.encode(Framing::Tcp));
+    }
+    assert_eq!(at, (*body).as_ref().len());
+    let Some(Event::Response { body: Some(shown), .. }) = end.engine.poll_event() else { panic!() };
+    assert_eq!(shown.data.as_deref(), Some((*body).as_ref()));
+}
+
+#[test]
+fn a_server_puts_blocks_of_several_kilobytes_together_and_refuses_those_that_are_cut_amiss() {
+    let mut end = End::server();
+    end.receive(CSM);
+    end.drain();
+    end.engine.session_mut(end.id).unwrap().block_mode = Mode::supported(3);
+    let resource = Resource::new(b"", Kind::Plain, Flags::default());
+    assert!(resource.set_method(Code::PUT, true));
+    end.engine.resources.add(Arc::new(resource), Arc::new(())).unwrap();
+    let send = |end: &mut End, option: u8, len: usize| {
+        let mut put = Pdu::new(Type::Confirmable, Code::PUT, Mid(0), 10_000);
+        put.set_token(b"p").unwrap();
+        put.add_option(Number::BLOCK1, &[option]).unwrap();
+        put.set_payload(&vec![7; len]).unwrap();
+        end.receive(&put.encode(Framing::Tcp));
+        let (sent, heard) = end.drain();
+        (messages(&sent).first().map(|pdu| pdu.code()), heard)
+    };
+    assert_eq!(send(&mut end, 0x0f, 3072), (Some(Code::CONTINUE), vec![]));
+    assert_eq!(send(&mut end, 0x3f, 1500), (Some(Code::BAD_REQUEST), vec![]));
+    assert_eq!(send(&mut end, 0x3f, 1024), (Some(Code::CONTINUE), vec![]));
+    assert_eq!(send(&mut end, 0x47, 10), (Some(Code::CONTENT), vec!["Request 0.03".to_owned()]));
 }

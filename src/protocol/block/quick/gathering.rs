@@ -165,7 +165,7 @@ mod tests {
 
     fn add(g: &mut Gathering, num: u32) -> Verdict {
         let body = [7; BODY];
-        let (block, payload) = Block { num, more: false, szx: 0 }.cut(&body).unwrap();
+        let (block, payload) = Block { num, more: false, szx: 0 }.cut(&body, 0).unwrap();
         g.add(block, payload).unwrap()
     }
 
@@ -260,7 +260,7 @@ mod tests {
                 let mut verdict = Verdict::Wait;
                 for num in core::mem::take(&mut way) {
                     if lost.next() != Some(true) {
-                        let (block, payload) = Block { num, more: false, szx: 0 }.cut(&body).unwrap();
+                        let (block, payload) = Block { num, more: false, szx: 0 }.cut(&body, 0).unwrap();
                         verdict = g.add(block, payload).unwrap();
                     }
                 }

@@ -5,7 +5,7 @@
 use super::echo::challenges;
 use super::{MAX_BODY, Name};
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
-use crate::protocol::block::{Answer, Assembly, Block, Mode, Shared, Shown, Upload};
+use crate::protocol::block::{Answer, Assembly, Block, BodyError, Mode, Shared, Shown, Upload, room};
 use crate::protocol::deadline::DeadlineKey;
 use crate::protocol::engine::{Engine, Event, Notice, SendError};
 use crate::protocol::event::NackReason;
@@ -208,7 +208,8 @@ impl Engine {
         let Some(mut asked) = self.take_asked(id, received.token()) else {
             // A block that the application has asked for itself.
             let is_ours = self.sessions.get(id).is_some_and(|s| s.block_mode.has(Mode::USE_LIBCOAP));
-            let block = if is_ours { Block::of(&received, Number::BLOCK2).ok().flatten() } else { None };
+            let block =
+                if is_ours { self.block_of(id, &received, Number::BLOCK2).ok().flatten() } else { None };
             let body = block.map(|block| Box::new(place(block, &received)));
             return self.events.push_back(Event::Response { session: id, sent, received, body });
         };
@@ -232,7 +233,8 @@ impl Engine {
             asked = self.go_on_observing(now, id, Token::new(received.token()), asked);
         }
         let single = self.sessions.get(id).is_some_and(|s| s.block_mode.has(Mode::SINGLE_BODY));
-        match asked.receive(&received, single) {
+        let block = self.block_of(id, &received, Number::BLOCK2);
+        match asked.receive(&received, block, single) {
             Step::Show(body) => self.show(id, asked, sent, received, body),
             Step::Fail => {
                 let mut received = received;
@@ -325,17 +327,17 @@ impl Engine {
         self.swallow(now, id, sent, received);
         let Some((mut pdu, token)) = self.next_request(id, &asked) else { return self.let_go(asked) };
         let Some(upload) = &mut asked.upload else { return };
-        let filled = upload.cut(block).and_then(|(block, slice)| {
+        let filled = upload.cut(block, room(&pdu)).and_then(|(block, slice)| {
             pdu.update_option(Number::BLOCK1, &block.encode()).ok()?;
             pdu.set_payload(slice).ok()?;
-            Some(block)
+            Some((block, slice.len()))
         });
-        let Some(block) = filled else {
+        let Some((block, sent)) = filled else {
             crate::log!(WARN, "block {} has no room in the request", block.num);
             self.notice(id, Notice::BodyNotSent);
             return self.let_go(asked);
         };
-        upload.block = block;
+        (upload.block, upload.sent) = (block, sent);
         self.send_next(now, id, pdu, token, asked);
     }
 
@@ -460,8 +462,7 @@ impl Engine {
 /// Whether a request asks for, or has, a block in the middle of a body: then the application does
 /// the transfer.
 fn cuts_itself(request: &Pdu) -> bool {
-    let is_later =
-        |n| matches!(Block::of(request, n), Ok(Some(b)) if b.num > 0) || Block::of(request, n).is_err();
+    let is_later = |n| Block::on_stream(request, n).map_or(true, |block| block.is_some_and(|b| b.num > 0));
     [Number::BLOCK1, Number::BLOCK2, Number::Q_BLOCK1, Number::Q_BLOCK2].into_iter().any(is_later)
 }
 
@@ -560,11 +561,15 @@ impl Asked {
     }
 
     /// What a response means for the body that it may be a part of.
-    fn receive(&mut self, received: &Pdu, single: bool) -> Step {
-        let Ok(block) = Block::of(received, Number::BLOCK2) else { return Step::Fail };
+    fn receive(&mut self, received: &Pdu, block: Result<Option<Block>, BodyError>, single: bool) -> Step {
+        let Ok(block) = block else { return Step::Fail };
         let Some(block) = block else { return Step::Show(None) };
         let payload = received.payload().unwrap_or(&[]);
-        if block.more && payload.len() != block.size() || payload.len() > block.size() {
+        let fits = match block.more {
+            true => block.may_have(payload.len()),
+            false => block.slice(payload).len() == payload.len(),
+        };
+        if !fits {
             crate::log!(WARN, "block {} has {} bytes of {}", block.num, payload.len(), block.size());
             return Step::Fail;
         }

@@ -71,7 +71,7 @@ impl Engine {
         if !mode.has(Mode::USE_LIBCOAP) && !forced {
             return as_it_is(request);
         }
-        let block = Block::of(&request, Number::BLOCK1);
+        let block = self.block_of(id, &request, Number::BLOCK1);
         if matches!(block, Ok(Some(Block { num: 0, more: false, .. }))) {
             return as_it_is(request);
         }
@@ -86,21 +86,21 @@ impl Engine {
             return self.refuse_block(now, id, request, Code::BAD_REQUEST);
         };
         let payload = request.payload().unwrap_or(&[]);
-        if block.more && payload.len() < block.size() {
+        let slice = block.slice(payload);
+        if block.more && !block.may_have(slice.len()) {
             crate::log!(WARN, "block {} has {} bytes of {}", block.num, payload.len(), block.size());
             return self.refuse_block(now, id, request, Code::BAD_REQUEST);
         }
         let announced = request.option_uint(Number::SIZE1).unwrap_or(0);
-        if announced > MAX_BODY as u64 || block.offset() + block.size() > MAX_BODY {
+        if announced > MAX_BODY as u64 || block.offset() + block.size().max(slice.len()) > MAX_BODY {
             return self.refuse_block(now, id, request, Code::REQUEST_ENTITY_TOO_LARGE);
         }
         // What a FETCH asks for is all of its body (RFC 8132 §2): no part of it can be answered.
         if mode.has(Mode::SINGLE_BODY) || forced || request.code() == Code::FETCH {
             return self.assemble(now, id, mode, block, request);
         }
-        let data = payload.get(..block.size());
-        let end = block.offset() + data.unwrap_or(payload).len() + usize::from(block.more);
-        let data = data.filter(|d| d.len() < payload.len()).map(<[u8]>::to_vec);
+        let end = block.offset() + slice.len() + usize::from(block.more);
+        let data = (slice.len() < payload.len()).then(|| slice.to_vec());
         let shown = Shown { data, offset: block.offset(), total: end.max(announced as usize) };
         let echo = self.smaller(id, block);
         Some(Collected { request, body: Some(Box::new(shown)), echo: Some(echo), later: false })
@@ -117,7 +117,7 @@ impl Engine {
     ) -> Option<Collected> {
         let about = self.bodies.about(&request);
         let payload = request.payload().unwrap_or(&[]);
-        let payload = payload.get(..block.size()).unwrap_or(payload);
+        let payload = block.slice(payload);
         let known = self.bodies.coming.of(id).rev().find(|(_, c)| c.about == about).map(|(serial, _)| serial);
         let serial = match known {
             Some(serial) => serial,
@@ -228,7 +228,7 @@ impl Engine {
 
     /// The same block in the largest size that this side wants (RFC 7959 §2.3).
     fn smaller(&self, id: SessionId, block: Block) -> Block {
-        let largest = self.sessions.get(id).map_or(block.szx, |s| s.largest_szx);
+        let largest = self.sessions.get(id).map_or(block.szx, |s| s.largest_block());
         match block.num {
             // The size is settled with the first block.
             0 => Block { szx: block.szx.min(largest), ..block },

@@ -17,7 +17,7 @@ pub use serve::Representation;
 
 use super::{Engine, Notice, Timer};
 use crate::message::{Code, Number, Pdu, Token};
-use crate::protocol::block::Shared;
+use crate::protocol::block::{Block, BodyError, Shared};
 use crate::protocol::deadline::DeadlineKey;
 use crate::protocol::session::SessionId;
 use crate::protocol::time::Instant;
@@ -144,6 +144,11 @@ impl Engine {
     #[cfg(test)]
     pub(crate) fn limit_bodies(&mut self, most: usize) {
         self.bodies.most_coming = most;
+    }
+
+    /// A Block option of a message that came over a session.
+    fn block_of(&self, id: SessionId, pdu: &Pdu, number: Number) -> Result<Option<Block>, BodyError> {
+        self.sessions.get(id).map_or(Ok(None), |session| session.block_of(pdu, number))
     }
 
     /// Sets or moves the deadline of a body.

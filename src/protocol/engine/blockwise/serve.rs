@@ -55,16 +55,16 @@ impl Engine {
     ) -> Result<(), BodyError> {
         let bytes = (**body).as_ref();
         let (mode, largest) = match self.sessions.get(id) {
-            Some(s) => (s.block_mode, s.largest_szx),
+            Some(s) => (s.block_mode, s.largest_block()),
             None => (Mode::default(), block::MAX_SZX),
         };
         if self.answers_quickly(id, request) {
             return self.add_quick_body(now, id, request, response, about, body);
         }
         let is_ours = mode.has(Mode::USE_LIBCOAP);
-        let asked = Block::of(request, Number::BLOCK2)?;
+        let asked = self.block_of(id, request, Number::BLOCK2)?;
         if let Some(block) = asked {
-            block.cut(bytes).ok_or(BodyError::BehindEnd(block.num))?;
+            block.cut(bytes, 0).ok_or(BodyError::BehindEnd(block.num))?;
         }
         if is_ours && about.etag != 0 {
             response.add_option(Number::ETAG, &encode_uint(about.etag))?;
@@ -75,7 +75,7 @@ impl Engine {
         }
         let room = if is_ours { block::room(response) } else { usize::MAX };
         let is_whole = match asked {
-            Some(b) => b.num == 0 && b.size() >= bytes.len() && bytes.len() <= room,
+            Some(b) => b.num == 0 && b.slice(bytes).len() == bytes.len() && bytes.len() <= room,
             None => !is_ours || bytes.len() <= room,
         };
         if is_whole {
@@ -84,14 +84,15 @@ impl Engine {
             }
             return Ok(response.set_payload(bytes)?);
         }
-        let first = Block { num: 0, more: false, szx: block::MAX_SZX };
-        let fitting = block::szx_within(block::room(response)).ok_or(PduError::TooLarge {
+        let first = Block { num: 0, more: false, szx: largest };
+        let fitting = block::szx_within(block::room(response), largest).ok_or(PduError::TooLarge {
             needed: response.used_size() + bytes.len(),
             max: response.max_size(),
         })?;
         let block = asked.unwrap_or(first);
-        let block = block.shrink(fitting.min(largest)).ok_or(BodyError::BehindEnd(block.num))?;
-        let (block, slice) = block.cut(bytes).ok_or(BodyError::BehindEnd(block.num))?;
+        let block = block.shrink(fitting).ok_or(BodyError::BehindEnd(block.num))?;
+        let (block, slice) =
+            block.cut(bytes, block::room(response)).ok_or(BodyError::BehindEnd(block.num))?;
         let is_kept = is_ours
             && block.num == 0
             && !mode.has(Mode::STLESS_BLOCK2)
@@ -149,7 +150,7 @@ impl Engine {
         if self.bodies.served.is_empty() {
             return false;
         }
-        let Ok(Some(asked)) = Block::of(request, Number::BLOCK2) else { return false };
+        let Ok(Some(asked)) = self.block_of(id, request, Number::BLOCK2) else { return false };
         if asked.num == 0 {
             return false;
         }
@@ -161,7 +162,7 @@ impl Engine {
         };
         let Some(mut response) = self.prepare(id, request, false) else { return true };
         let Some(session) = self.sessions.get(id) else { return true };
-        let (wait, largest) = (session.params().max_transmit_wait(), session.largest_szx);
+        let (wait, largest) = (session.params().max_transmit_wait(), session.largest_block());
         let Some(served) = self.bodies.served.get_mut(id, serial) else { return true };
         if let Err(e) = served.fill(&mut response, asked, largest) {
             crate::log!(DEBUG, "block {}: {e}", asked.num);
@@ -199,9 +200,10 @@ impl Served {
         for option in self.response.options() {
             response.add_option(option.number, option.value)?;
         }
-        let fitting = block::szx_within(block::room(response)).unwrap_or(0);
-        let block = asked.shrink(fitting.min(largest)).ok_or(BodyError::BehindEnd(asked.num))?;
-        let (block, slice) = block.cut(bytes).ok_or(BodyError::BehindEnd(asked.num))?;
+        let fitting = block::szx_within(block::room(response), largest).unwrap_or(0);
+        let block = asked.shrink(fitting).ok_or(BodyError::BehindEnd(asked.num))?;
+        let (block, slice) =
+            block.cut(bytes, block::room(response)).ok_or(BodyError::BehindEnd(asked.num))?;
         response.add_option(Number::BLOCK2, &block.encode())?;
         response.add_option(Number::SIZE2, &encode_uint(bytes.len() as u64))?;
         response.set_payload(slice)?;

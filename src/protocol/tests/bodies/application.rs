@@ -173,7 +173,7 @@ fn answer_by_hand(turn: &mut Turn<'_>, body: &[u8], is_tagged: bool, rng: &mut f
     }
     let asked = asked.unwrap_or(Block { num: 0, more: false, szx: MAX_SZX });
     let largest = if rng.u8(0..4) == 0 { rng.u8(0..=asked.szx) } else { asked.szx };
-    let (block, slice) = asked.shrink(largest).unwrap().cut(body).unwrap();
+    let (block, slice) = asked.shrink(largest).unwrap().cut(body, 0).unwrap();
     if is_tagged {
         response.add_option(Number::ETAG, &encode_uint(block::fingerprint(body))).unwrap();
     }

@@ -70,7 +70,7 @@ impl Engine {
         if !is_asked && bytes.len() <= room {
             return Ok(response.set_payload(bytes)?);
         }
-        let fitting = block::szx_within(room).ok_or(PduError::TooLarge {
+        let fitting = block::szx_within(room, block::MAX_SZX).ok_or(PduError::TooLarge {
             needed: response.used_size() + bytes.len(),
             max: response.max_size(),
         })?;
@@ -83,7 +83,7 @@ impl Engine {
             }
         };
         let first = asked.shrink(fitting.min(largest)).ok_or(BodyError::BehindEnd(asked.num))?;
-        let (first, slice) = first.cut(bytes).ok_or(BodyError::BehindEnd(asked.num))?;
+        let (first, slice) = first.cut(bytes, 0).ok_or(BodyError::BehindEnd(asked.num))?;
         let count = bytes.len().div_ceil(first.size()).max(1);
         let count = u32::try_from(count).ok().filter(|n| *n <= MAX_NUM + 1);
         let count = count.ok_or(BodyError::TooManyBlocks(bytes.len()))?;
@@ -229,7 +229,7 @@ impl Engine {
                 pdu.add_option(option.number, option.value).ok()?;
             }
         }
-        let (block, slice) = Block { num, more: false, szx: sent.szx }.cut((*sent.body).as_ref())?;
+        let (block, slice) = Block { num, more: false, szx: sent.szx }.cut((*sent.body).as_ref(), 0)?;
         pdu.add_option(Number::Q_BLOCK2, &block.encode()).ok()?;
         pdu.set_payload(slice).ok()?;
         Some(pdu)

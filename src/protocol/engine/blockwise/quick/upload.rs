@@ -109,7 +109,7 @@ impl Engine {
         pdu.set_mid(mid);
         pdu.set_max_size(size);
         pdu.set_token(token.as_bytes()).ok()?;
-        let (block, slice) = Block { num, more: false, szx: upload.szx }.cut((*upload.body).as_ref())?;
+        let (block, slice) = Block { num, more: false, szx: upload.szx }.cut((*upload.body).as_ref(), 0)?;
         pdu.update_option(Number::Q_BLOCK1, &block.encode()).ok()?;
         pdu.set_payload(slice).ok()?;
         let sent = self.send(now, id, pdu);
