@@ -428,7 +428,7 @@ fn a_body_that_the_peer_does_not_take_at_once_goes_in_blocks_of_several_kilobyte
         let mut answer = Pdu::new(Type::Confirmable, code, Mid(0), 100);
         answer.set_token(block.token()).unwrap();
         answer.add_option(Number::BLOCK1, &[option]).unwrap();
-        end.receive(&answer.encode(Framing::Tcp));
+        end.receive(answer.encode(Framing::Tcp));
     }
     assert_eq!(end.drain().1, ["Response 2.04"]);
     assert_eq!(gathered, (*body).as_ref());
@@ -454,7 +454,7 @@ fn a_body_comes_in_blocks_of_any_number_of_kilobytes() {
         answer.add_option(Number::BLOCK2, &block.encode()).unwrap();
         answer.set_payload(slice).unwrap();
         at += slice.len();
-        end.receive(&answer.encode(Framing::Tcp));
+        end.receive(answer.encode(Framing::Tcp));
     }
     assert_eq!(at, (*body).as_ref().len());
     let Some(Event::Response { body: Some(shown), .. }) = end.engine.poll_event() else { panic!() };
@@ -475,7 +475,7 @@ fn a_server_puts_blocks_of_several_kilobytes_together_and_refuses_those_that_are
         put.set_token(b"p").unwrap();
         put.add_option(Number::BLOCK1, &[option]).unwrap();
         put.set_payload(&vec![7; len]).unwrap();
-        end.receive(&put.encode(Framing::Tcp));
+        end.receive(put.encode(Framing::Tcp));
         let (sent, heard) = end.drain();
         (messages(&sent).first().map(|pdu| pdu.code()), heard)
     };
