@@ -202,7 +202,7 @@ fn unix_domain(host: &[u8]) -> Option<coap_address_t> {
         path.push(if slash { b'/' } else { *first });
         rest = if slash { rest.get(3..).unwrap_or_default() } else { behind };
         if path.len() >= COAP_UNIX_PATH_MAX {
-            crate::log!(WARN, "the path of a Unix socket has more than {} bytes", COAP_UNIX_PATH_MAX - 1);
+            crate::log!(ERR, "the path of a Unix socket has more than {} bytes", COAP_UNIX_PATH_MAX - 1);
             return None;
         }
     }

@@ -30,7 +30,10 @@ pub(crate) fn scheme_is_supported(scheme: Scheme) -> bool {
 
 fn error_number(error: UriError) -> c_int {
     match error {
-        UriError::Malformed | UriError::Unsupported(_) => -1,
+        UriError::Malformed
+        | UriError::UnknownScheme
+        | UriError::ForProxies(_)
+        | UriError::Unsupported(_) => -1,
         UriError::NoScheme => -2,
         UriError::Host => -3,
         UriError::Port(_) => -4,
@@ -92,7 +95,9 @@ unsafe fn split(caller: &str, form: Form, str_var: *const u8, len: usize, uri: *
             }
             Err(e) => {
                 match e {
-                    UriError::Unsupported(_) => log!(ERR, "{e}"),
+                    UriError::UnknownScheme | UriError::ForProxies(_) | UriError::Unsupported(_) => {
+                        log!(ERR, "{e}")
+                    }
                     UriError::Port(_) => log!(WARN, "{e}"),
                     _ => log!(DEBUG, "{caller}: {e}"),
                 }

@@ -95,10 +95,15 @@ impl Scheme {
 /// Why a URI could not be taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UriError {
-    /// Nothing there, an unknown or unsupported scheme, or something behind host or port that
-    /// does not belong there.
-    #[error("malformed URI or unknown scheme")]
+    /// Nothing there, or something behind host or port that does not belong there.
+    #[error("malformed URI")]
     Malformed,
+    /// A scheme that nobody knows.
+    #[error("unknown URI scheme")]
+    UnknownScheme,
+    /// A scheme that only a proxy is asked for.
+    #[error("{} URI scheme is for proxies only", .0.name())]
+    ForProxies(Scheme),
     /// A scheme that this build cannot serve.
     #[error("{} URI scheme not supported in this version of libcoap", .0.name())]
     Unsupported(Scheme),
@@ -162,9 +167,10 @@ impl<'a> Uri<'a> {
         }
         let colon = uri.windows(3).position(|w| w == b"://").ok_or(UriError::NoScheme)?;
         let (name, rest) = uri.split_at(colon);
-        let scheme = Scheme::from_name(name)
-            .filter(|s| form == Form::Proxy || !s.is_http())
-            .ok_or(UriError::Malformed)?;
+        let scheme = Scheme::from_name(name).ok_or(UriError::UnknownScheme)?;
+        if scheme.is_http() && form != Form::Proxy {
+            return Err(UriError::ForProxies(scheme));
+        }
         if !supported(scheme) {
             return Err(UriError::Unsupported(scheme));
         }
@@ -390,8 +396,8 @@ mod tests {
     fn each_kind_of_malformed_uri_has_its_error() {
         for (uri, error) in [
             ("", UriError::Malformed),
-            ("p://", UriError::Malformed),
-            ("http://h", UriError::Malformed),
+            ("p://", UriError::UnknownScheme),
+            ("http://h", UriError::ForProxies(Scheme::Http)),
             ("coap://h?q", UriError::Malformed),
             ("coap://h:5x", UriError::Malformed),
             ("coap:h", UriError::NoScheme),
