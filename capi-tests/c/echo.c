@@ -1,12 +1,8 @@
 /* Echo (RFC 9175, section 2): a client says again what a server wants to hear; a handler asks for it and reads it. The
  * server of the first part is a script. */
 
-#include "block.h"
+#include "script.h"
 
-static coap_context_t *context;
-static coap_session_t *session;
-static peer_t peer;
-static datagram_t last; /* what the client has sent last */
 static int responses;
 
 static coap_response_t
@@ -49,38 +45,6 @@ request(coap_pdu_type_t type, coap_request_t method, size_t length) {
   if (length > 0)
     NEED(coap_add_data_large_request(session, pdu, length, body, give_back, lend()));
   NEED(coap_send(session, pdu) != COAP_INVALID_MID);
-}
-
-/* What the client sends next. */
-static void
-take(const char *label) {
-  NEED(peer_receive(&peer, context, &last, 3000));
-  if (!quiet)
-    show_wire(label, &last);
-}
-
-static int
-nothing_comes(void) {
-  datagram_t datagram;
-  RUN_FOR(context, 100);
-  return !peer_take(&peer, &datagram);
-}
-
-/* The script answers what the client has sent last. */
-static void
-answer(unsigned int type, unsigned int code, const char *options, size_t from, size_t length) {
-  datagram_t datagram = last, rest = with_body(options, from, length);
-  size_t head = 4 + (last.bytes[0] & 15);
-  static unsigned int own = 0x7000;
-  unsigned int mid = type == COAP_MESSAGE_ACK ? mid_of(&last) : own++;
-  datagram.bytes[0] = (uint8_t)(0x40 | type << 4 | (last.bytes[0] & 15));
-  datagram.bytes[1] = (uint8_t)code;
-  datagram.bytes[2] = (uint8_t)(mid >> 8);
-  datagram.bytes[3] = (uint8_t)mid;
-  memcpy(datagram.bytes + head, rest.bytes, rest.length);
-  datagram.length = head + rest.length;
-  peer_send(&peer, &datagram);
-  RUN_FOR(context, 10);
 }
 
 enum { CHANGED = 68, CONTENT = 69, CONTINUE = 95, UNAUTHORIZED = 129, NOT_FOUND = 132 };

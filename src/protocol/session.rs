@@ -191,6 +191,8 @@ pub struct Session {
     pub responder: Option<Box<Address>>,
     /// What is special about a reliable transport.
     pub stream: Option<Box<Stream>>,
+    /// What is sent goes to that member of the group alone.
+    pub asks_member: bool,
     /// While not zero the application holds the session, and it does not expire.
     holds: u32,
     params: Option<Box<Params>>,
@@ -230,6 +232,7 @@ impl Session {
             echo: None,
             sends_to_group,
             responder: None,
+            asks_member: false,
             stream: None,
             holds: 0,
             params: None,
@@ -325,10 +328,10 @@ impl Session {
     }
 
     /// Where a message of this type goes: what one member of a group sent is acknowledged or
-    /// rejected to that member.
+    /// rejected to that member, and it may be asked for more of it.
     pub fn path_of(&self, kind: Type) -> Cow<'_, Path> {
         match &self.responder {
-            Some(responder) if matches!(kind, Type::Acknowledgement | Type::Reset) => {
+            Some(responder) if self.asks_member || matches!(kind, Type::Acknowledgement | Type::Reset) => {
                 Cow::Owned(Path { remote: (**responder).clone(), ..self.path.clone() })
             }
             _ => Cow::Borrowed(&self.path),

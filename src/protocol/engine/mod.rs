@@ -41,6 +41,8 @@ use hashbrown::{HashMap, HashSet};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(crate) use blockwise::MAX_MEMBERS;
 pub use blockwise::Representation;
 pub use inbound::Datagram;
 pub use outbound::SendError;

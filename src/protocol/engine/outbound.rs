@@ -100,15 +100,17 @@ impl Engine {
         }
         if pdu.code().is_request() {
             let observes = pdu.option_uint(Number::OBSERVE) == Some(0);
-            let lifetime = match session.sends_to_group {
+            let to_group = session.sends_to_group && !session.asks_member;
+            let lifetime = match to_group {
                 _ if observes || is_reliable => None,
                 true => Some(session.params().group_lifetime()),
                 false => Some(session.params().exchange_lifetime()),
             };
-            let lasting = observes || session.sends_to_group;
-            session.exchanges.begin(now, pdu.token(), lasting, lifetime);
-            // It goes to the group again, whoever of it was heard last.
-            session.responder = None;
+            session.exchanges.begin(now, pdu.token(), observes || to_group, lifetime);
+            if to_group {
+                // Whoever of it was heard last.
+                session.responder = None;
+            }
             if observes {
                 session.exchanges.observe(pdu.token(), pdu.clone());
             }

@@ -434,7 +434,7 @@ fn a_block_that_is_not_delivered_is_a_request_that_is_not_delivered() {
     peer.send(ACK, Code::CONTINUE, &token, mid).option(Number::BLOCK1, &block(0, true, 6)).go();
     let (_, mid, _) = next(&mut peer);
     peer.send(RST, Code::EMPTY, b"", mid).go();
-    assert_eq!(peer.seen(), [Seen::Nack(NackReason::Reset, mid)]);
+    assert_eq!(peer.seen(), [Seen::Nack(NackReason::Reset, mid), Seen::Notice(Notice::BodyNotSent)]);
     let sent = peer.host.journal.iter().rev().find_map(|record| match &record.what {
         What::Nack { sent, .. } => sent.clone(),
         _ => None,

@@ -74,10 +74,10 @@ impl Scenario {
         let mut rng = fastrand::Rng::with_seed(seed);
         let rng = &mut rng;
         let blocks = match rng.u16(0..1000) {
-            0..900 => 12,
-            900..992 => 60,
-            992..996 => 400,
-            996..999 => LARGEST / 256,
+            0..960 => 10,
+            960..996 => 60,
+            996..998 => 400,
+            998 => LARGEST / 256,
             _ => LARGEST / 16,
         };
         // A long transfer hardly ever ends well on a very bad network.
@@ -304,5 +304,66 @@ fn memory_returns_to_its_start_after_each_round_of_transfers() {
     }
     assert!(held[1..].iter().all(|now| *now == held[1]), "held after each round: {held:?}");
     assert_eq!(library.out(), 0);
+    pair.finish();
+}
+
+/// The largest body whose blocks of 16 bytes can be numbered, in blocks of 1024 both ways.
+#[test]
+fn bodies_of_16_mebibytes_go_up_and_down_in_one_exchange() {
+    let (up, down) = (16 << 20, 16 << 20);
+    let transfer =
+        Transfer { at: Duration::ZERO, kind: CON, code: Code::POST, up, down, szx_up: None, szx_down: None };
+    let scenario = Rc::new(Scenario {
+        seed: 1,
+        conditions: Conditions::PERFECT,
+        is_good: true,
+        nstart: 1,
+        client: SINGLE,
+        server: Server::Library(SINGLE),
+        is_tagged: false,
+        transfers: vec![transfer],
+        changes: Vec::new(),
+        edited: None,
+        leaves: None,
+    });
+    let mut pair = Pair::new(1, scenario.conditions.clone());
+    let library = Library::default();
+    serve(&mut pair, &scenario, &library);
+    let session = pair.session;
+    pair.client().engine.session_mut(session).unwrap().block_mode = scenario.client;
+    let token = begin(&mut pair.world, &scenario, 0, &library);
+    while library.out() > 0 {
+        pair.world.run_for(Duration::from_secs(300));
+        pair.world.network.journal.clear();
+    }
+    verdict::check(&pair, &scenario, &[token], &library, &Tally::default());
+    pair.finish();
+}
+
+/// RFC 7959 §2.2: a block number has 20 bits.
+#[test]
+fn a_response_with_more_blocks_than_numbers_is_refused_with_an_error() {
+    let mut pair = Pair::new(1, Conditions::PERFECT);
+    pair.server().engine.config.block_mode = SINGLE;
+    let body: crate::protocol::block::Shared = std::sync::Arc::new(vec![7; (16 << 20) + 1]);
+    let results = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&results);
+    pair.server().serve("r", move |turn| {
+        let (session, request) = (turn.exchange.session, turn.exchange.request.clone());
+        let (response, about) = (&mut turn.exchange.response, Default::default());
+        response.set_code(Code::CONTENT);
+        let added = turn.engine.add_body(turn.now, session, &request, response, about, &body);
+        seen.borrow_mut().push(added.map_err(|e| e.to_string()));
+    });
+    let session = pair.session;
+    for szx in [0, 1] {
+        let mut request = pair.client().new_request(session, CON, Code::GET, "r");
+        request.add_option(Number::BLOCK2, &Block { num: 0, more: false, szx }.encode()).unwrap();
+        pair.world.send(CLIENT, session, request);
+        pair.world.run_for(Duration::from_secs(1));
+    }
+    let error = "a body of 16777217 bytes has more blocks than can be numbered";
+    assert_eq!(*results.borrow(), [Err(error.to_string()), Ok(())]);
+    pair.world.drive_bounded();
     pair.finish();
 }

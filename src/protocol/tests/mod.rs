@@ -15,6 +15,7 @@ mod limits;
 mod lossy;
 mod malformed;
 mod matching;
+mod members;
 mod observe;
 mod operations;
 mod quick;

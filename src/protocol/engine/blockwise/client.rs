@@ -4,6 +4,7 @@
 
 use super::echo::challenges;
 use super::{MAX_BODY, Name};
+use crate::address::Address;
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::block::{Answer, Assembly, Block, BodyError, Mode, Shared, Shown, Upload, room};
 use crate::protocol::deadline::DeadlineKey;
@@ -26,6 +27,9 @@ pub(super) struct Asked {
     /// The request as the application made it, with its payload until it is answered, unless
     /// that is part of a larger body.
     pub(super) request: Pdu,
+    /// The member of a group that is asked for more of its response, where the request went to a
+    /// group.
+    pub(super) member: Option<Box<Address>>,
     /// Its payload is sent with each request for a block of the response.
     keeps_payload: bool,
     /// Its body, while that is being sent.
@@ -84,7 +88,10 @@ impl Engine {
             return Err(SendError::Closed);
         };
         let mode = session.block_mode;
-        if !mode.has(Mode::USE_LIBCOAP) || !pdu.code().is_request() || session.sends_to_group {
+        // Of a body to a group no member can ask for the rest, and none knows of the others' numbers.
+        let is_one_message =
+            session.sends_to_group && (upload.is_some() || pdu.option(Number::OBSERVE).is_some());
+        if !mode.has(Mode::USE_LIBCOAP) || !pdu.code().is_request() || is_one_message {
             self.bodies.released.extend(upload.map(|u| u.body));
             return self.send(now, id, pdu);
         }
@@ -101,7 +108,7 @@ impl Engine {
             self.bodies.released.extend(upload.map(|u| u.body));
             return self.send(now, id, pdu);
         }
-        if self.sessions.get(id).is_some_and(|s| s.tries_quick()) {
+        if self.sessions.get(id).is_some_and(|s| s.tries_quick() && !s.sends_to_group) {
             return self.submit_quick(now, id, pdu, upload);
         }
         self.submit_blocks(now, id, pdu, upload)
@@ -138,6 +145,7 @@ impl Engine {
         let asked = Asked {
             token: token.clone(),
             request,
+            member: None,
             keeps_payload,
             upload,
             fetching: None,
@@ -183,7 +191,7 @@ impl Engine {
         self.bodies.released.extend(asked.upload.map(|u| u.body));
     }
 
-    fn take_asked(&mut self, id: SessionId, token: &[u8]) -> Option<Asked> {
+    pub(super) fn take_asked(&mut self, id: SessionId, token: &[u8]) -> Option<Asked> {
         if self.bodies.asked.is_empty() {
             return None;
         }
@@ -204,8 +212,11 @@ impl Engine {
         received: Pdu,
     ) {
         self.keep_echo(id, &received);
+        if self.is_of_another_member(now, id, &received) {
+            return self.swallow(now, id, sent, received);
+        }
         let Some((sent, received)) = self.deliver_quick(now, id, sent, received) else { return };
-        let Some(mut asked) = self.take_asked(id, received.token()) else {
+        let Some(mut asked) = self.take_answered(id, received.token()) else {
             // A block that the application has asked for itself.
             let is_ours = self.sessions.get(id).is_some_and(|s| s.block_mode.has(Mode::USE_LIBCOAP));
             let block =
@@ -213,7 +224,7 @@ impl Engine {
             let body = block.map(|block| Box::new(place(block, &received)));
             return self.events.push_back(Event::Response { session: id, sent, received, body });
         };
-        if challenges(&received) && !asked.is_repeated {
+        if challenges(&received) && !asked.is_repeated && asked.member.is_none() {
             return self.repeat_with_echo(now, id, asked, sent, received);
         }
         asked.is_repeated = false;
@@ -240,6 +251,10 @@ impl Engine {
                 let mut received = received;
                 received.set_code(Code::BAD_OPTION);
                 self.show(id, asked, sent, received, None);
+            }
+            Step::Fetch(block, _) if asked.fetching.is_none() && !self.has_room_for_member(id, &asked) => {
+                let first = Some(Box::new(place(block, &received)));
+                self.show(id, asked, sent, received, first);
             }
             Step::Fetch(block, body) => {
                 let next = asked.successor();
@@ -375,7 +390,7 @@ impl Engine {
     }
 
     pub(super) fn send_next(&mut self, now: Instant, id: SessionId, pdu: Pdu, token: Token, asked: Asked) {
-        if let Err(e) = self.send(now, id, pdu) {
+        if let Err(e) = self.send_to_member(now, id, pdu, asked.member.as_deref()) {
             crate::log!(WARN, "the next block is not sent: {e}");
             let failed = if asked.upload.is_some() { Notice::BodyNotSent } else { Notice::PartialBody };
             self.notice(id, failed);
@@ -436,6 +451,10 @@ impl Engine {
                 } else {
                     self.take_asked(session, sent.token()).map(|asked| {
                         let token = asked.token.clone();
+                        if asked.upload.is_some() {
+                            let notice = Notice::BodyNotSent;
+                            self.events.push_front(Event::Notice { session, notice });
+                        }
                         self.let_go(asked);
                         token
                     })
@@ -495,6 +514,7 @@ impl Asked {
         Asked {
             token,
             request,
+            member: None,
             keeps_payload,
             upload: None,
             fetching: None,
@@ -521,10 +541,11 @@ impl Asked {
     }
 
     /// Another one for the same request.
-    fn copy(&self) -> Asked {
+    pub(super) fn copy(&self) -> Asked {
         Asked {
             token: self.token.clone(),
             request: self.request.clone(),
+            member: self.member.clone(),
             keeps_payload: self.keeps_payload,
             upload: None,
             fetching: None,
@@ -542,6 +563,7 @@ impl Asked {
         let mut next = Asked {
             token: self.token.clone(),
             request: core::mem::replace(&mut self.request, Pdu::new(Type::Reset, Code::EMPTY, Mid(0), 0)),
+            member: self.member.take(),
             keeps_payload: self.keeps_payload,
             upload: None,
             fetching: None,

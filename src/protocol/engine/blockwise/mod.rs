@@ -8,11 +8,14 @@
 mod client;
 mod collect;
 mod echo;
+mod members;
 mod quick;
 mod serve;
 mod table;
 
 pub(super) use collect::Collected;
+#[cfg(test)]
+pub(crate) use members::MAX_MEMBERS;
 pub use serve::Representation;
 
 use super::{Engine, Notice, Timer};

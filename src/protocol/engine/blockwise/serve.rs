@@ -91,6 +91,9 @@ impl Engine {
         })?;
         let block = asked.unwrap_or(first);
         let block = block.shrink(fitting).ok_or(BodyError::BehindEnd(block.num))?;
+        if bytes.len() > block.size() * (block::MAX_NUM as usize + 1) {
+            return Err(BodyError::TooManyBlocks(bytes.len()));
+        }
         let (block, slice) =
             block.cut(bytes, block::room(response)).ok_or(BodyError::BehindEnd(block.num))?;
         let is_kept = is_ours
