@@ -816,6 +816,48 @@ fn a_body_that_changes_on_the_way_is_begun_anew() {
     peer.finish();
 }
 
+/// RFC 9175 §2.3: a request that the server wants to be proved fresh is sent again.
+#[test]
+fn a_request_is_sent_again_with_echo_and_its_body_from_the_beginning() {
+    for length in [0, 400] {
+        let mut peer = client();
+        let code = if length == 0 { Code::GET } else { Code::PUT };
+        let (_, token) = ask(&mut peer, NON, code, length);
+        peer.discard();
+        peer.send(NON, Code::UNAUTHORIZED, &token, 1).option(Number::ECHO, b"fresh").go();
+        let again = peer.next_message();
+        assert_eq!(again.option(Number::ECHO).unwrap().value, b"fresh");
+        assert_eq!(again.payload().unwrap_or(&[]), &body(length)[..length.min(16)]);
+        assert_ne!(again.token(), token);
+        if length > 0 {
+            assert_eq!(burst(&mut peer, Number::Q_BLOCK1).0, (1..10).collect::<Vec<_>>());
+        }
+        peer.send(NON, Code::UNAUTHORIZED, again.token(), 2).option(Number::ECHO, b"never").go();
+        assert_eq!(peer.seen(), [Seen::Response(Code::UNAUTHORIZED, token, None)], "once");
+        assert_eq!(peer.host.engine.census().bodies, Default::default());
+        peer.finish();
+    }
+}
+
+/// As libcoap 4.3.5 answers for missing blocks.
+#[test]
+fn a_block_without_etag_and_size2_is_one_of_the_body_that_was_begun() {
+    let mut peer = client();
+    let (_, token) = ask(&mut peer, NON, Code::GET, 0);
+    peer.discard();
+    part(&mut peer, NON, &token, 0, 0, 40);
+    part(&mut peer, NON, &token, 2, 2, 40);
+    peer.wait_for_message();
+    let again = peer.next_message();
+    peer.send(NON, Code::CONTENT, again.token(), 1)
+        .option(Number::Q_BLOCK2, &block(1, true))
+        .payload(&body(40)[16..32])
+        .go();
+    assert_eq!(whole(&peer), Some(body(40)));
+    peer.seen();
+    peer.finish();
+}
+
 #[test]
 fn a_peer_that_answers_in_blocks_of_rfc_7959_is_followed_that_way() {
     let mut peer = client();

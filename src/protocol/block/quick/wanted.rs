@@ -2,7 +2,7 @@
 
 use crate::message::pdu::PduError;
 use crate::message::{Number, Pdu};
-use crate::protocol::block::{Block, BodyError};
+use crate::protocol::block::{Block, BodyError, MAX_SZX};
 use core::ops::Range;
 
 /// What a request asks for.
@@ -33,7 +33,8 @@ impl Wanted {
         let per_set = u32::from(max_payloads.max(1));
         let mut options = request.options().filter(|o| o.number == Number::Q_BLOCK2);
         let Some(first) = options.next() else { return Ok(Wanted::All(None)) };
-        let first = Block::decode(first.value).ok_or(BodyError::Malformed)?;
+        // The reserved size is none (RFC 7959 §2.2).
+        let first = Block::decode(first.value).filter(|b| b.szx <= MAX_SZX).ok_or(BodyError::Malformed)?;
         let rest: Vec<Block> = options
             .map(|o| Block::decode(o.value).filter(|b| b.szx == first.szx).ok_or(BodyError::Malformed))
             .collect::<Result<_, _>>()?;
@@ -148,6 +149,11 @@ mod tests {
         let mut pdu = request(&[(1, false)]);
         pdu.add_option(Number::Q_BLOCK2, &[0x2f]).unwrap();
         assert_eq!(Wanted::of(&pdu, 10), Err(BodyError::Malformed));
+        for value in [&[0x0f][..], &[0x17], &[1, 2, 3, 4]] {
+            let mut pdu = request(&[]);
+            pdu.add_option(Number::Q_BLOCK2, value).unwrap();
+            assert_eq!(Wanted::of(&pdu, 10), Err(BodyError::Malformed), "{value:x?}");
+        }
     }
 
     #[test]

@@ -53,10 +53,7 @@ impl Engine {
             // Late, of a body that is there.
             return self.swallow(now, id, sent, received);
         }
-        let before = followed
-            .download
-            .as_ref()
-            .filter(|d| d.etag != etag || d.size != size || d.gathering.szx() != block.szx);
+        let before = followed.download.as_ref().filter(|d| d.is_other(etag.as_deref(), size, block.szx));
         let restarts = match (before, &followed.download) {
             (Some(before), _) => Some(before.restarts + 1),
             (None, None) => Some(0),
@@ -188,7 +185,8 @@ impl Engine {
         let (mid, size) = (session.new_mid(), session.max_pdu_size());
         let followed = self.bodies.quick.followed.get_mut(id, serial)?;
         let confirmable = followed.download.as_ref()?.confirmable;
-        let mut pdu = followed.request.clone();
+        let request = followed.request.clone();
+        let mut pdu = self.later_request(id, request);
         pdu.set_kind(if confirmable { Type::Confirmable } else { Type::NonConfirmable });
         pdu.set_mid(mid);
         pdu.set_max_size(size);
@@ -204,6 +202,13 @@ impl Engine {
 }
 
 impl Download {
+    /// Whether a block is of another body. Libcoap 4.3.5 leaves ETag and Size2 out where it answers for
+    /// missing blocks.
+    fn is_other(&self, etag: Option<&[u8]>, size: Option<u64>, szx: u8) -> bool {
+        let is_silent = etag.is_none() && size.is_none();
+        szx != self.gathering.szx() || !is_silent && (self.etag.as_deref() != etag || self.size != size)
+    }
+
     /// How long the next block is waited for.
     fn patience(&self, params: &crate::protocol::params::Params) -> Duration {
         let first = if self.confirmable { params.max_transmit_wait() } else { params.receive_timeout() };

@@ -4,6 +4,7 @@
 //! Each message has a token of its own (RFC 9177 §6). The application is shown the one it has chosen.
 
 use super::super::client::{Asked, rename};
+use super::super::echo::challenges;
 use super::{Name, is_continue};
 use crate::message::{Code, Mid, Number, Pdu, Token};
 use crate::protocol::block::quick::{Support, is_list};
@@ -24,8 +25,8 @@ const MAX_TOKENS: usize = 64;
 pub(in crate::protocol::engine::blockwise) struct Followed {
     /// The token that the application has chosen.
     pub(super) token: Token,
-    /// The request, for the messages that follow: without Q-Block options, and without its payload
-    /// unless that must be sent with each of them.
+    /// The request, for the messages that follow: without Q-Block options, and without its payload if
+    /// that is part of a larger body.
     pub(super) request: Pdu,
     /// The tokens of its messages, oldest first, with the number of the block that each has sent.
     pub(super) tokens: VecDeque<(u32, Token)>,
@@ -36,6 +37,8 @@ pub(in crate::protocol::engine::blockwise) struct Followed {
     /// The ETag of the body that came last, which late blocks are of.
     pub(super) done: Option<Vec<u8>>,
     pub(super) deadline: Option<DeadlineKey>,
+    /// It was sent again since the peer wanted to see an Echo option.
+    is_repeated: bool,
     /// A copy of the body that it was sent with, for as long as it observes.
     whole: Option<Shared>,
 }
@@ -77,9 +80,8 @@ impl Engine {
         upload: Option<block::Upload>,
     ) -> Result<Mid, SendError> {
         let body = upload.as_ref().map(|u| Shared::clone(&u.body));
-        let mode = self.mode_of(id);
         let mut request = pdu.clone();
-        if !(mode.has(Mode::STLESS_FETCH) && pdu.code() == Code::FETCH && upload.is_none()) {
+        if upload.is_some() {
             request.clear_payload();
         }
         for number in [Number::BLOCK1, Number::BLOCK2, Number::Q_BLOCK1, Number::Q_BLOCK2] {
@@ -131,6 +133,7 @@ impl Engine {
             download: None,
             done: None,
             deadline: None,
+            is_repeated: false,
             whole: None,
         };
         let serial = self.bodies.quick.followed.insert(id, followed);
@@ -207,6 +210,15 @@ impl Engine {
         self.followed_by(id, token).is_some()
     }
 
+    /// A request for more blocks of a response: it has its payload where that is wanted with each.
+    pub(super) fn later_request(&self, id: SessionId, mut request: Pdu) -> Pdu {
+        let keeps = request.code() == Code::FETCH && self.mode_of(id).has(Mode::STLESS_FETCH);
+        if !keeps {
+            request.clear_payload();
+        }
+        request
+    }
+
     /// Sets the deadline of what is followed, or none.
     pub(super) fn wait_for_followed(
         &mut self,
@@ -261,6 +273,11 @@ impl Engine {
         }
         let Some(serial) = self.followed_by(id, received.token()) else { return Some((sent, received)) };
         let followed = self.bodies.quick.followed.get_mut(id, serial)?;
+        if challenges(&received) && !followed.is_repeated {
+            self.swallow(now, id, sent, received);
+            self.repeat_followed(now, id, serial);
+            return None;
+        }
         if followed.upload.is_some() {
             if is_continue(&received) {
                 let block = Block::of(&received, Number::Q_BLOCK1).ok().flatten();
@@ -299,12 +316,43 @@ impl Engine {
                 session.exchanges.begin(now, token.as_bytes(), true, None);
                 session.exchanges.observe(token.as_bytes(), followed.request.clone());
             }
-            let asked = Asked::new(followed.token, followed.request, followed.whole);
+            let request = self.later_request(id, followed.request);
+            let asked = Asked::new(followed.token, request, followed.whole);
             self.follow(now, id, token, asked);
             return Some((sent, received));
         }
         self.show_followed(now, id, serial, sent, received, None);
         None
+    }
+
+    /// The peer does not act on a request without its Echo value (RFC 9175 §2.3): it is sent again with
+    /// that, and its body from the beginning.
+    fn repeat_followed(&mut self, now: Instant, id: SessionId, serial: u64) {
+        let Some(before) = self.drop_followed(now, id, serial) else { return };
+        let Some(token) = self.next_token(id) else { return };
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let mut pdu = before.request.clone();
+        pdu.set_mid(session.new_mid());
+        pdu.set_max_size(session.max_pdu_size());
+        pdu.remove_option(Number::ECHO);
+        let upload = before.upload.as_ref().map(|u| u.begun_anew());
+        let made = pdu.set_token(token.as_bytes()).and_then(|()| match upload.as_ref() {
+            Some(upload) => upload.cut(upload.block, 0).map_or(Ok(()), |(_, slice)| pdu.set_payload(slice)),
+            None => Ok(()),
+        });
+        let sent = made.map_err(|e| e.to_string()).and_then(|()| {
+            let sent = self.begin_following(now, id, pdu, upload);
+            sent.map_err(|e| e.to_string())
+        });
+        if let Err(e) = sent {
+            crate::log!(WARN, "a request is not sent again: {e}");
+            return self.nack(id, before.request, NackReason::NotDeliverable);
+        }
+        let serial = self.followed_by(id, token.as_bytes());
+        if let Some(again) = serial.and_then(|serial| self.bodies.quick.followed.get_mut(id, serial)) {
+            again.token = before.token;
+            again.is_repeated = true;
+        }
     }
 
     /// The application sees a response, under the token that it knows. Unless it is a notification, it
@@ -368,9 +416,11 @@ impl Engine {
     ) -> Option<(Token, Pdu, Option<Shared>)> {
         let known = |f: &Followed| f.token.as_bytes() == token && f.observes();
         let (_, followed) = self.bodies.quick.followed.of(id).find(|(_, f)| known(f))?;
-        let whole = Shared::clone(followed.whole.as_ref()?);
         let (_, peers) = followed.tokens.front()?;
-        Some((peers.clone(), followed.request.clone(), Some(whole)))
+        if *peers == followed.token && followed.whole.is_none() {
+            return None;
+        }
+        Some((peers.clone(), followed.request.clone(), followed.whole.clone()))
     }
 }
 

@@ -23,6 +23,14 @@ pub(super) struct Upload {
     mids: Mids,
 }
 
+impl Upload {
+    /// The same body, of which the first block is next.
+    pub(super) fn begun_anew(&self) -> block::Upload {
+        let block = Block { num: 0, more: true, szx: self.szx };
+        block::Upload { body: Shared::clone(&self.body), block, sent: block.size() }
+    }
+}
+
 impl Engine {
     pub(super) fn new_upload(&mut self, id: SessionId, begun: block::Upload) -> Upload {
         let length = (*begun.body).as_ref().len();
