@@ -169,7 +169,7 @@ messages(void) {
   ws_send(&stream, 0x82, 1, "01 e4 01");
   show("Release: %s", ws_ended(&stream, context, 3000) ? "closed" : "open");
   RUN_UNTIL(context, strstr(ws_log, "SESSION_DEL"), 3000);
-  show("seen:%s", strstr(ws_log, " TCP_CLOSED"));
+  ws_show_log("seen");
   leave(&stream);
 
   show("-- what is no message");

@@ -10,6 +10,7 @@ import programs
 import sides
 
 VERSION = "0.4.17"
+WEBSOCKETS_VERSION = "15.0.1"
 HERE = pathlib.Path(__file__).resolve().parent
 
 LARGE = "1000 bytes, b'abcd' to b'ijkl'"
@@ -98,14 +99,14 @@ AS_SERVER_WITH_BODIES = [
 
 def virtual_environment():
     """A Python that has aiocoap, made under target/ when it is missing; None where that does not work."""
-    directory = sides.ROOT / f"target/venv/aiocoap-{VERSION}"
+    directory = sides.ROOT / f"target/venv/aiocoap-{VERSION}-websockets-{WEBSOCKETS_VERSION}"
     python = directory / "bin/python"
     marker = directory / "complete"
     if marker.exists():
         return python
     try:
         subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True, capture_output=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", f"aiocoap=={VERSION}"], check=True,
+        subprocess.run([str(python), "-m", "pip", "install", "-q", f"aiocoap=={VERSION}", f"websockets=={WEBSOCKETS_VERSION}"], check=True,
                        capture_output=True)
     except (subprocess.CalledProcessError, OSError):
         return None
@@ -118,16 +119,16 @@ def parse_lines(text, separator):
     return [tuple(line.split(separator, 1)) for line in text.splitlines() if separator in line]
 
 
-def as_client(report, python, program, side, host, port, label, what, *options):
+def as_client(report, python, program, side, host, port, label, what, *options, scheme="coap"):
     """aiocoap asks, the C server answers."""
     address = f"[{host}]" if ":" in host else host
     expected_answers = AS_CLIENT if what == "small" else AS_CLIENT_WITH_BODIES
-    argv = side.command(program, host, str(port), *options)
-    with processes.server(argv, side.environment(), (host, port)) as server:
+    argv = side.command(program, host, str(port), "scheme", scheme, *options)
+    with processes.server(argv, side.environment(), (host, port), protocol=processes.protocol_of(scheme)) as server:
         if not server.came_up:
             report.fail(f"aiocoap {label}", f"the server did not come up: {server.stderr()}")
             return
-        asked = [str(python), str(HERE / "aiocoap_client.py"), f"coap://{address}:{port}", what]
+        asked = [str(python), str(HERE / "aiocoap_client.py"), f"{scheme}://{address}:{port}", what]
         code, out, err = processes.run(asked, None, within=90)
         answers = dict(parse_lines(out, " | "))
         for name, expected in expected_answers.items():
@@ -137,16 +138,18 @@ def as_client(report, python, program, side, host, port, label, what, *options):
         report.check(f"aiocoap {label}: the server ends cleanly", (code, err) != (0, "") and f"exit {code} {err}")
 
 
-def as_server(report, python, program, side, label, table, *options):
+def as_server(report, python, program, side, label, table, *options, scheme="coap"):
     """The C client asks, aiocoap answers."""
-    host = processes.loopback_address()
-    with processes.server([str(python), str(HERE / "aiocoap_server.py"), host, "5683"], None,
-                          (f"::ffff:{host}", 5683), 20.0) as server:
+    host, port = processes.loopback_address(), 8683 if scheme == "coap+ws" else 5683
+    bound = f"::ffff:{host}" if scheme == "coap" else host
+    with processes.server([str(python), str(HERE / "aiocoap_server.py"), host, str(port), scheme], None,
+                          (bound, port), 20.0, protocol=processes.protocol_of(scheme)) as server:
         if not server.came_up:
             report.fail(f"aiocoap {label}", f"it did not come up: {server.stderr()}")
             return
         steps = [*options, *(step for step, _ in table if step != "told")]
-        code, out, err = processes.run(side.command(program, host, "5683", *steps), side.environment(), within=90)
+        asked = side.command(program, host, str(port), f"scheme:{scheme}", *steps)
+        code, out, err = processes.run(asked, side.environment(), within=90)
         answers = parse_lines(out, " -> ")
         for i, (step, expected) in enumerate(table):
             found = answers[i] if i < len(answers) else ("", f"nothing (exit {code}) {err[-300:]}")
@@ -167,8 +170,8 @@ def suite(report, ours, without, only=None, reference=None):
         return
     server, client = built
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        def begin(*run):
-            running.append(pool.submit(*run))
+        def begin(*run, **how):
+            running.append(pool.submit(*run, **how))
         running = []
         begin(as_client, report, python, server, ours, processes.loopback_address(), 5683, "as client", "small")
         port = processes.free_port_v6()
@@ -185,5 +188,26 @@ def suite(report, ours, without, only=None, reference=None):
                 report.skip(f"aiocoap {label}", "4.3.5 reads no datagrams over 1152 bytes, as aiocoap's notifications are")
             else:
                 begin(as_server, report, python, client, ours, label, AS_SERVER_WITH_BODIES, f"mode:{mode}")
+        for scheme in ("coap+tcp", "coap+ws"):
+            begin_over_streams(begin, report, python, built, ours, scheme, without)
         for run in running:
             run.result()
+
+
+def begin_over_streams(begin, report, python, built, ours, scheme, without):
+    """The same over a reliable transport. There a Ping is answered by a Pong, and nothing by a Reset."""
+    server, client = built
+    word = f"over {'WebSockets' if scheme == 'coap+ws' else 'TCP'}"
+
+    def over(table):
+        table = table[:table.index(("refuse", "the next one"))] if ("refuse", "the next one") in table else table
+        return [("ping", "pong") if step == "ping" else (step, answer) for step, answer in table]
+
+    begin(as_client, report, python, server, ours, processes.loopback_address(), 8080, f"as client {word}", "small",
+          scheme=scheme)
+    begin(as_server, report, python, client, ours, f"as server {word}", over(AS_SERVER), scheme=scheme)
+    for mode, how in ((1, "block by block"), (3, "as a whole")) if "block" not in without else ():
+        begin(as_client, report, python, server, ours, processes.loopback_address(), 8080,
+              f"as client {word}, bodies {how}", "bodies", "block-mode", str(mode), scheme=scheme)
+        begin(as_server, report, python, client, ours, f"as server {word}, bodies {how}", over(AS_SERVER_WITH_BODIES),
+              f"mode:{mode}", scheme=scheme)

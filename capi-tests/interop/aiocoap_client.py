@@ -141,7 +141,8 @@ async def small(context, uri):
 
 async def main(uri, what):
     warnings.simplefilter("ignore", DeprecationWarning)  # block sizes as options of the request
-    context = await aiocoap.Context.create_client_context(transports=["udp6"])
+    transport = {"coap": "udp6", "coap+tcp": "tcpclient", "coap+ws": "ws"}[uri.partition(":")[0]]
+    context = await aiocoap.Context.create_client_context(transports=[transport])
     await {"small": small, "bodies": bodies}[what](context, uri)
     await context.shutdown()
 

@@ -1,4 +1,4 @@
-"""aiocoap as the server. Run by the virtual environment's Python with an address and a port; ends at SIGINT."""
+"""aiocoap as the server. Run by the virtual environment's Python with an address, a port and a scheme; ends at SIGINT."""
 
 import asyncio
 import signal
@@ -60,15 +60,18 @@ class Body(resource.ObservableResource):
         return aiocoap.Message(code=aiocoap.CHANGED, payload=request.payload)
 
 
-async def main(address, port):
+async def main(address, port, scheme):
     site = resource.Site()
     for path, found in (("hello", Hello()), ("slow", Slow()), ("echo", Echo()), ("large", Large()), ("body", Body())):
         site.add_resource([path], found)
-    context = await aiocoap.Context.create_server_context(site, bind=(address, port), transports=["udp6"])
+    transport = {"coap": "udp6", "coap+tcp": "tcpserver", "coap+ws": "ws"}[scheme]
+    if scheme == "coap+ws":
+        port -= 3000  # aiocoap adds that to the port it is told
+    context = await aiocoap.Context.create_server_context(site, bind=(address, port), transports=[transport])
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     await stop.wait()
     await context.shutdown()
 
 
-asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3]))

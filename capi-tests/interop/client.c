@@ -1,7 +1,7 @@
 /*
  * A client for peers that were not written for this library.
  *
- *   client ADDRESS PORT [mode:BITS] STEP...
+ *   client ADDRESS PORT [scheme:NAME] [mode:BITS] STEP...
  *
  * Each step is done when the one before has ended, on one session, and prints one line:
  *   get:PATH  put:PATH=TEXT  post:PATH=TEXT  delete:PATH      confirmable
@@ -12,7 +12,8 @@
  *   refuse                                                    the next notification is answered with a Reset
  *   ping                                                      an empty confirmable message
  *   wait:MILLISECONDS                                         keep the session open and print what comes
- * TEXT may be #N: the first N bytes of a body that both ends know. With `mode` the context has these flags of block mode.
+ * TEXT may be #N: the first N bytes of a body that both ends know. With `mode` the context has these flags of block mode. The
+ * scheme is coap, coap+tcp or coap+ws.
  * Timers are short, so that a step that nobody answers ends within ten seconds.
  */
 #include <coap3/coap.h>
@@ -240,12 +241,26 @@ do_step(coap_context_t *context, coap_session_t *session, const char *step) {
   return 1;
 }
 
+/* A session over the protocol of a scheme. */
+static coap_session_t *
+connect_to(coap_context_t *context, const char *scheme, const char *name, const coap_address_t *address) {
+  coap_proto_t protocol =
+      !strcmp(scheme, "coap+ws") ? COAP_PROTO_WS : !strcmp(scheme, "coap+tcp") ? COAP_PROTO_TCP : COAP_PROTO_UDP;
+  coap_session_t *session = coap_new_client_session(context, NULL, address, protocol);
+  coap_str_const_t host = {strlen(name), (const uint8_t *)name};
+
+  if (session && protocol == COAP_PROTO_WS)
+    coap_ws_set_host_request(session, &host);
+  return session;
+}
+
 int
 main(int argc, char **argv) {
   coap_context_t *context;
   coap_session_t *session = NULL;
   coap_addr_info_t *found = NULL;
-  int ok = 0;
+  const char *scheme = "coap";
+  int ok = 0, first = 3;
 
   if (argc < 4) {
     fprintf(stderr, "usage: %s ADDRESS PORT STEP...\n", argv[0]);
@@ -253,6 +268,8 @@ main(int argc, char **argv) {
   }
   for (size_t i = 0; i < sizeof(body); i++)
     body[i] = (uint8_t)('a' + (i ^ i >> 5 ^ i >> 10) % 26);
+  if (!strncmp(argv[first], "scheme:", 7))
+    scheme = argv[first++] + 7;
   coap_startup();
   coap_set_log_level(COAP_LOG_EMERG);
   context = coap_new_context(NULL);
@@ -261,14 +278,14 @@ main(int argc, char **argv) {
 
     found = coap_resolve_address_info(&host, (uint16_t)strtoul(argv[2], NULL, 10), 0, 0, 0, AI_NUMERICHOST,
                                       1 << COAP_URI_SCHEME_COAP, COAP_RESOLVE_TYPE_REMOTE);
-    if (!strncmp(argv[3], "mode:", 5))
-      coap_context_set_block_mode(context, (uint32_t)strtoul(argv[3] + 5, NULL, 10));
+    if (first < argc && !strncmp(argv[first], "mode:", 5))
+      coap_context_set_block_mode(context, (uint32_t)strtoul(argv[first++] + 5, NULL, 10));
     coap_register_response_handler(context, on_response);
     coap_register_nack_handler(context, on_nack);
     coap_register_pong_handler(context, on_pong);
   }
   if (found)
-    session = coap_new_client_session(context, NULL, &found->addr, COAP_PROTO_UDP);
+    session = connect_to(context, scheme, argv[1], &found->addr);
   if (session) {
     coap_fixed_point_t second = {1, 0};
 
@@ -276,7 +293,7 @@ main(int argc, char **argv) {
     coap_session_set_ack_random_factor(session, second);
     coap_session_set_max_retransmit(session, 2);
     ok = 1;
-    for (int i = strncmp(argv[3], "mode:", 5) ? 3 : 4; ok && i < argc; i++) {
+    for (int i = first; ok && i < argc; i++) {
       ok = do_step(context, session, argv[i]);
       if (!ok)
         printf("not sent\n");

@@ -74,11 +74,15 @@ def run_scenario(scenario, programs, client_side, server_side):
         host, uri = "::1", f"coap://[::1]:{port}"
     else:
         host, port = processes.loopback_address(), 5683
-        uri = f"coap://{host}"
+        uri = f"{scenario.scheme}://{host}"
+    listens = None
+    if scenario.scheme == "coap+ws":
+        listens = scenarios.WEBSOCKET_PORT
+        uri += f":{listens}"
     argv = programs.command(server_side, "coap-server-notls", "-A", host, "-p", str(port),
                             *scenario.server_args.split())
     results = {}
-    with processes.server(argv, server_side.environment(), (host, port)) as server:
+    with processes.server(argv, server_side.environment(), (host, port), listens=listens) as server:
         for call in scenario.calls:
             if call.programs not in (None, programs.version):
                 continue

@@ -42,8 +42,8 @@ def free_port_v6():
 class Server:
     """A running server process; its output goes to files, so that it never blocks on a full pipe."""
 
-    def __init__(self, argv, env, address, ready_within=10.0):
-        self.address = address
+    def __init__(self, argv, env, address, ready_within=10.0, protocol="udp", listens=None):
+        self.address, self.protocol, self.listens = address, protocol, listens
         self._directory = tempfile.TemporaryDirectory(prefix="coap-interop-")
         directory = pathlib.Path(self._directory.name)
         self._stdout, self._stderr = directory / "stdout", directory / "stderr"
@@ -58,7 +58,8 @@ class Server:
         timer.start()
         try:
             while not deadline.is_set() and self.process.poll() is None:
-                if _is_bound(*self.address[:2]):
+                host, port = self.address[:2]
+                if _is_bound(host, port, self.protocol) and (self.listens is None or _is_bound(host, self.listens, "tcp")):
                     return True
                 deadline.wait(0.01)
             return False
@@ -104,23 +105,29 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(argv, env, address, ready_within=10.0):
-    """A server for the length of a block; killed at its end if it still runs."""
-    running = Server(argv, env, address, ready_within)
+def server(argv, env, address, ready_within=10.0, protocol="udp", listens=None):
+    """A server for the length of a block; killed at its end if it still runs. It is up when it has the port of its
+    address, and listens at a TCP port beside that if one is named."""
+    running = Server(argv, env, address, ready_within, protocol, listens)
     try:
         yield running
     finally:
         running.close()
 
 
-def _is_bound(host, port):
-    """Whether a UDP socket listens on exactly this address, by /proc/net/udp."""
+def protocol_of(scheme):
+    """What a scheme of CoAP runs over: udp or tcp."""
+    return "udp" if scheme == "coap" else "tcp"
+
+
+def _is_bound(host, port, protocol="udp"):
+    """Whether a socket is bound to exactly this address, by /proc/net/udp or /proc/net/tcp."""
     if ":" in host:
-        table = "/proc/net/udp6"
+        table = f"/proc/net/{protocol}6"
         raw = socket.inet_pton(socket.AF_INET6, host)
         text = "".join(raw[i:i + 4][::-1].hex() for i in range(0, 16, 4)).upper()
     else:
-        table = "/proc/net/udp"
+        table = f"/proc/net/{protocol}"
         text = socket.inet_aton(host)[::-1].hex().upper()
     wanted = f"{text}:{port:04X}"
     with open(table) as lines:

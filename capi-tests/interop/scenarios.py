@@ -44,7 +44,26 @@ class Scenario:
     """Only for the programs of this version."""
     newer: bool = False
     """All of it as `Call.newer`: the wording of the debug log changed."""
+    scheme: str = "coap"
+    """How the client asks; what is not `coap` has its endpoint at a port for streams."""
 
+
+OVER_STREAMS = ("methods", "limits of dynamic resources", "no dynamic resources", "discovery", "the clock",
+                "separate responses", "request options", "files", "observe")
+
+
+def over_websockets(scenario):
+    """The same scenario with `coap+ws`, but for what dies of the frames of more than 1,472 bytes that the reference
+    cannot take. Requests have a token: the reference overlooks an answer of two bytes."""
+    calls = [
+        call if "-T " in call.args else dataclasses.replace(call, args=f"-T 5a {call.args}")
+        for call in scenario.calls
+    ]
+    return dataclasses.replace(scenario, name=f"{scenario.name} over WebSockets", calls=calls, scheme="coap+ws",
+                               server_args=f"-w {WEBSOCKET_PORT} {scenario.server_args}", programs="4.3.5", newer=True)
+
+
+WEBSOCKET_PORT = 8080
 
 SCENARIOS = [
     Scenario("methods", "-d 10", [
@@ -300,4 +319,19 @@ SCENARIOS = [
         Call("observe and cancel, not confirmable", "-v 8 -N -s 1 {u}/body"),
         Call("observe what cannot be", "-v 8 -s 1 {u}/"),
     ], needs="observe", newer=True),
+]
+
+SCENARIOS += [over_websockets(scenario) for scenario in SCENARIOS if scenario.name in OVER_STREAMS] + [
+    over_websockets(Scenario("bodies", "-d 20", [
+        call
+        for size in (1, 16, 1000, 1400)
+        for call in (
+            Call(f"PUT of {size} bytes", "-m put -f {tmp}/in {u}/body", given={"in": BYTES[:size]}),
+            Call(f"GET of {size} bytes", "-o {tmp}/out {u}/body"),
+            Call(f"GET of {size} bytes in blocks of 64", "-b 64 -o {tmp}/out {u}/body"),
+        )
+    ], needs="block")),
+    over_websockets(Scenario("errors", "", [
+        Call("no TLS", "-B 2 coaps+ws://127.0.0.1/"),
+    ])),
 ]

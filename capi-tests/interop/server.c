@@ -260,13 +260,19 @@ add_resource(coap_context_t *context, const char *path, coap_method_handler_t ge
   coap_add_resource(context, resource);
 }
 
+/* The protocol of a scheme: coap, coap+tcp, coap+ws. */
+static coap_proto_t
+protocol_of(const char *scheme) {
+  return !strcmp(scheme, "coap+ws") ? COAP_PROTO_WS : !strcmp(scheme, "coap+tcp") ? COAP_PROTO_TCP : COAP_PROTO_UDP;
+}
+
 /* An endpoint on a numeric address. */
 static int
-listen_on(coap_context_t *context, const char *address, uint16_t port) {
+listen_on(coap_context_t *context, const char *address, uint16_t port, coap_proto_t protocol) {
   coap_str_const_t host = {strlen(address), (const uint8_t *)address};
   coap_addr_info_t *found =
       coap_resolve_address_info(&host, port, 0, 0, 0, AI_NUMERICHOST, 1 << COAP_URI_SCHEME_COAP, COAP_RESOLVE_TYPE_LOCAL);
-  int listening = found && coap_new_endpoint(context, &found->addr, COAP_PROTO_UDP);
+  int listening = found && coap_new_endpoint(context, &found->addr, protocol);
 
   coap_free_address_info(found);
   return listening;
@@ -276,9 +282,10 @@ int
 main(int argc, char **argv) {
   coap_context_t *context;
   struct sigaction stop = {.sa_handler = on_signal};
+  coap_proto_t protocol = COAP_PROTO_UDP;
 
   if (argc < 3 || argc % 2 == 0) {
-    fprintf(stderr, "usage: %s ADDRESS PORT [max-idle N] [timeout SECONDS] [block-mode BITS] [log LEVEL]\n", argv[0]);
+    fprintf(stderr, "usage: %s ADDRESS PORT [max-idle N] [timeout SECONDS] [block-mode BITS] [log LEVEL] [scheme NAME]\n", argv[0]);
     return 2;
   }
   sigaction(SIGINT, &stop, NULL);
@@ -299,6 +306,8 @@ main(int argc, char **argv) {
     else if (!strcmp(argv[i], "block-mode"))
       coap_context_set_block_mode(context, value);
 #endif
+    else if (!strcmp(argv[i], "scheme"))
+      protocol = protocol_of(argv[i + 1]);
     else if (!strcmp(argv[i], "log"))
       coap_set_log_level((coap_log_t)value);
   }
@@ -310,7 +319,7 @@ main(int argc, char **argv) {
   add_resource(context, "count", get_count, NULL, put_count_up, NULL);
   add_resource(context, "body", get_body, post_body, put_body, NULL);
   add_resource(context, "sessions", get_sessions, NULL, NULL, NULL);
-  if (!listen_on(context, argv[1], (uint16_t)strtoul(argv[2], NULL, 10))) {
+  if (!listen_on(context, argv[1], (uint16_t)strtoul(argv[2], NULL, 10), protocol)) {
     fprintf(stderr, "cannot listen on %s\n", argv[1]);
     coap_free_context(context);
     return 2;
