@@ -272,6 +272,25 @@ SCENARIOS = [
         Call("PUT", "-l 10% -b 256 -m put -f {tmp}/in {u}/body", given={"in": BYTES[:4000]}, limit=60.0),
         Call("GET", "-l 10% -b 256 -o {tmp}/out {u}/body", limit=60.0),
     ], needs="block"),
+    Scenario("Q-Block", "-L 5 -d 20", [
+        call
+        for size in (1000, 1500, 10_240, 30_000)
+        for call in (
+            Call(f"NON PUT of {size} bytes", "-N -L 5 -m put -f {tmp}/in {u}/body", given={"in": BYTES[:size]}),
+            Call(f"NON GET of {size} bytes", "-N -L 5 -o {tmp}/out {u}/body"),
+            Call(f"PUT of {size} bytes", "-L 5 -m put -f {tmp}/in {u}/body", given={"in": BYTES[:size]}),
+            Call(f"GET of {size} bytes", "-L 5 -o {tmp}/out {u}/body"),
+            Call(f"GET of {size} bytes by who does not know it", "-L 1 -o {tmp}/out {u}/body"),
+        )
+    ], needs="block", newer=True),
+    Scenario("Q-Block with a server that does not know it", "-L 1 -d 20", [
+        Call("NON PUT", "-N -L 5 -m put -f {tmp}/in {u}/body", given={"in": BYTES[:5000]}),
+        Call("NON GET", "-N -L 5 -o {tmp}/out {u}/body"),
+    ], needs="block", newer=True),
+    Scenario("Q-Blocks that are lost", "-L 5 -d 20", [
+        Call("PUT", "-N -L 5 -l 5,9 -m put -f {tmp}/in {u}/body", given={"in": BYTES[:12_000]}, limit=60.0),
+        Call("GET", "-N -L 13 -o {tmp}/out {u}/body", limit=60.0),
+    ], needs="block", newer=True),
     Scenario("blocks that are lost and not confirmable", "-d 20", [
         Call("PUT of three blocks", "-m put -f {tmp}/in {u}/body", given={"in": BYTES[:3000]}),
         Call("the first request", "-N -l 1 -B 2 -o {tmp}/out {u}/body"),
