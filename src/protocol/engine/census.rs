@@ -21,6 +21,8 @@ pub(crate) struct Census {
     pub(crate) duplicates: usize,
     pub(crate) events: usize,
     pub(crate) transmits: usize,
+    /// Bytes of messages that have come in part.
+    pub(crate) partial: usize,
     pub(crate) bodies: super::blockwise::Count,
 }
 
@@ -44,6 +46,7 @@ impl Engine {
             duplicates: self.duplicates.len(),
             events: self.events.len(),
             transmits: self.transmits.iter().count(),
+            partial: self.partial,
             bodies: self.bodies.count(),
         }
     }

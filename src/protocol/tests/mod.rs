@@ -11,6 +11,8 @@ mod echo;
 mod fan_out;
 mod groups;
 mod hostile_blocks;
+mod hostile_streams;
+mod joined;
 mod limits;
 mod lossy;
 mod malformed;

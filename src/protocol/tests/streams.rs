@@ -38,7 +38,7 @@ impl End {
     }
 
     /// A client that may send.
-    fn ready() -> End {
+    pub(super) fn ready() -> End {
         let mut end = End::client();
         end.engine.handle_connected(NOW, end.id);
         end.drain();
@@ -48,7 +48,7 @@ impl End {
     }
 
     /// A server that a peer has connected to.
-    fn server() -> End {
+    pub(super) fn server() -> End {
         let mut end = End::server_over(Transport::Tcp);
         end.engine.handle_connected(NOW, end.id);
         assert_eq!(end.drain(), (CSM.to_vec(), vec![]));
@@ -66,7 +66,7 @@ impl End {
         end
     }
 
-    fn receive(&mut self, mut bytes: &[u8]) {
+    pub(super) fn receive(&mut self, mut bytes: &[u8]) {
         while self.engine.handle_stream(NOW, self.id, &mut bytes) {}
     }
 
