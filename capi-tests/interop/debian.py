@@ -23,6 +23,7 @@ MASKS = [
     (re.compile(rf"^{scenarios.CLOCK}\.\d{{3}} ", re.M), "TIME "),
     (re.compile(rf"{scenarios.CLOCK}\.\d{{3}} "), "TIME "),  # a log line right behind a payload without newline
     (re.compile(r"(127\.\d+\.\d+\.\d+|\[::1\]|::1):\d+"), "ADDRESS"),
+    (re.compile(processes.UNIX_PATHS), "ADDRESS"),
     (re.compile(r"127\.\d+\.\d+\.\d+"), "ADDRESS"),
     (re.compile(r"coap-(client|server)-notls: "), r"coap-\1-notls: "),
     (re.compile(r"\S*/coap-(client|server)-notls"), r"coap-\1-notls"),
@@ -35,8 +36,8 @@ MASKS = [
     (re.compile(r"(sent|recv|received) +\d+ bytes"), r"\1 N bytes"),
     (re.compile(r"'" + scenarios.CLOCK + "'"), "'CLOCK'"),
 ]
-# Transports and block-wise bookkeeping that the log mentions in passing.
-NOT_COMPARED = re.compile(r"created TCP  endpoint|(create new|removed) subscription|lg_(crcv|srcv|xmit)|PDU presented by app|Interrupted system call")
+# Bookkeeping that the log mentions in passing.
+NOT_COMPARED = re.compile(r"(create new|removed) subscription|lg_(crcv|srcv|xmit)|PDU presented by app|Interrupted system call")
 
 
 class Programs:
@@ -67,20 +68,25 @@ def masked(text, case_mask=None):
 
 def run_scenario(scenario, programs, client_side, server_side):
     """{case name: text to compare}, with the server's own output and exit as the last case."""
+    listens = None
     if scenario.family == 6:
         port = processes.free_port_v6()
         if port is None:
             return None
         host, uri = "::1", f"coap://[::1]:{port}"
+    elif scenario.unix:
+        host, port = processes.unix_path(), None
+        uri = f"{scenario.scheme}://{host.replace('/', '%2F')}"
     else:
         host, port = processes.loopback_address(), 5683
         uri = f"{scenario.scheme}://{host}"
-    listens = None
-    if scenario.scheme == "coap+ws":
-        listens = scenarios.WEBSOCKET_PORT
-        uri += f":{listens}"
-    argv = programs.command(server_side, "coap-server-notls", "-A", host, "-p", str(port),
-                            *scenario.server_args.split())
+        if scenario.scheme == "coap+tcp":
+            listens = port
+        if scenario.scheme == "coap+ws":
+            listens = scenarios.WEBSOCKET_PORT
+            uri += f":{listens}"
+    place = ["-A", host, "-U", scenario.scheme] if scenario.unix else ["-A", host, "-p", str(port)]
+    argv = programs.command(server_side, "coap-server-notls", *place, *scenario.server_args.split())
     results = {}
     with processes.server(argv, server_side.environment(), (host, port), listens=listens) as server:
         for call in scenario.calls:

@@ -39,6 +39,14 @@ def free_port_v6():
     return None
 
 
+UNIX_PATHS = r"/tmp/cu[0-9a-f]{8}|/tmp/coap-client\S*"
+
+
+def unix_path():
+    """A path for each server, as short as addresses want it."""
+    return f"/tmp/cu{random.SystemRandom().randrange(1 << 32):08x}"
+
+
 class Server:
     """A running server process; its output goes to files, so that it never blocks on a full pipe."""
 
@@ -122,6 +130,9 @@ def protocol_of(scheme):
 
 def _is_bound(host, port, protocol="udp"):
     """Whether a socket is bound to exactly this address, by /proc/net/udp or /proc/net/tcp."""
+    if host.startswith("/"):
+        with open("/proc/net/unix") as lines:
+            return any(line.split()[-1] == host for line in lines)
     if ":" in host:
         table = f"/proc/net/{protocol}6"
         raw = socket.inet_pton(socket.AF_INET6, host)

@@ -46,6 +46,8 @@ class Scenario:
     """All of it as `Call.newer`: the wording of the debug log changed."""
     scheme: str = "coap"
     """How the client asks; what is not `coap` has its endpoint at a port for streams."""
+    unix: bool = False
+    """At a path of the Unix domain."""
 
 
 OVER_STREAMS = ("methods", "limits of dynamic resources", "no dynamic resources", "discovery", "the clock",
@@ -353,4 +355,27 @@ SCENARIOS += [over_websockets(scenario) for scenario in SCENARIOS if scenario.na
     over_websockets(Scenario("errors", "", [
         Call("no TLS", "-B 2 coaps+ws://127.0.0.1/"),
     ])),
+]
+
+
+def over(scenario, scheme, unix):
+    """The same scenario over another transport. What is lost is lost over UDP only, and the log is compared there."""
+    words = [*(["streams"] if scheme == "coap+tcp" else []), *(["the Unix domain"] if unix else [])]
+    # Over streams the reference's client does not end when the first block is not the first of the body, and in the Unix
+    # domain what is given by -a is a path, which two of them cannot have at the same time.
+    calls = [call for call in scenario.calls
+             if (scheme == "coap" or call.name != "GET from block 1") and not (unix and "-a " in call.args)]
+    return dataclasses.replace(scenario, name=f"{scenario.name} over {' of '.join(words)}", calls=calls, scheme=scheme,
+                               unix=unix, programs="4.3.5" if unix else None, newer=True)
+
+
+OVER_STREAMS_OF_UNIX = ("methods", "discovery", "files", "observe", "blocks", "bodies of all sizes")
+OVER_OTHERS = (*OVER_STREAMS_OF_UNIX, "limits of dynamic resources", "no dynamic resources", "the clock", "separate responses",
+               "request options", "blocks of all sizes", "a server that shows whole bodies", "observe what changes")
+
+SCENARIOS += [
+    over(scenario, scheme, unix)
+    for scheme, unix, names in (("coap+tcp", False, OVER_OTHERS), ("coap", True, OVER_OTHERS),
+                                ("coap+tcp", True, OVER_STREAMS_OF_UNIX))
+    for scenario in SCENARIOS if scenario.name in names
 ]
