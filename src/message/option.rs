@@ -146,7 +146,6 @@ impl Number {
                 | Number::ACCEPT
                 | Number::BLOCK2
                 | Number::BLOCK1
-                | Number::Q_BLOCK1
                 | Number::SIZE2
                 | Number::PROXY_URI
                 | Number::PROXY_SCHEME

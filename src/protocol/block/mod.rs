@@ -12,6 +12,7 @@ pub use mode::Mode;
 pub use shown::Shown;
 pub use upload::{Answer, Upload};
 
+use super::stream::BASE_MESSAGE_SIZE;
 use crate::message::option::encode_uint;
 use crate::message::pdu::PduError;
 use crate::message::{Code, Number, Pdu};
@@ -193,8 +194,12 @@ pub fn fitting_szx(pdu: &Pdu) -> Result<u8, PduError> {
 /// Puts the slice of `body` that the request's Block2 option asks for into the response; all of
 /// it when it fits and the client asked for no slice. Each slice has Size2.
 pub fn add_slice(request: &Pdu, response: &mut Pdu, body: &[u8]) -> Result<(), BodyError> {
-    // A server may answer with smaller blocks than it was asked for, and no others are made here.
-    let asked = Block::on_stream(request, Number::BLOCK2)?.and_then(|block| block.shrink(MAX_SZX));
+    // Blocks of several kilobytes are for peers that take larger messages than any datagram by default
+    // (RFC 8323 §6). A server may answer with smaller ones than it was asked for.
+    let asked = match response.max_size() > BASE_MESSAGE_SIZE as usize {
+        true => Block::on_stream(request, Number::BLOCK2)?.and_then(|block| block.shrink(MAX_SZX)),
+        false => Block::of(request, Number::BLOCK2)?,
+    };
     let fits = body.len() + 1 + response.used_size() <= response.max_size();
     if fits && asked.is_none_or(|b| b.num == 0 && b.size() >= body.len()) {
         if let Some(block) = asked {

@@ -172,7 +172,9 @@ impl Engine {
     fn bad_option_in(&self, quick: bool, message: &Pdu) -> Option<Number> {
         let mut before = None;
         message.options().map(|o| o.number).find(|n| {
-            let repeated = before.replace(*n) == Some(*n) && n.is_once_only();
+            // A program may write two of Q-Block1, as with libcoap; RFC 9177 §4.1 has one.
+            let once = n.is_once_only() || *n == Number::Q_BLOCK1;
+            let repeated = before.replace(*n) == Some(*n) && once;
             repeated || self.is_unknown_critical(quick, *n)
         })
     }

@@ -12,7 +12,7 @@ use crate::protocol::block::Shown;
 use crate::protocol::event::Observation;
 use crate::protocol::observe::ObserverId;
 use crate::protocol::resource::{Entry, Kind, Resource, ResourceId, Target};
-use crate::protocol::session::{Path, Role, SessionId, State};
+use crate::protocol::session::{Path, Role, Session, SessionId, State};
 use crate::protocol::time::Instant;
 use std::sync::Arc;
 
@@ -151,7 +151,7 @@ impl Engine {
         let Some(entry) = self.observers.get_mut(observer) else { return };
         let (name, session, resource) = (entry.name, entry.session, entry.resource);
         let packet = packet_of(&entry.request, entry.body.as_deref());
-        let Some(path) = self.sessions.get(session).map(|s| s.path.clone()) else { return };
+        let Some(path) = self.lasting(session).map(|s| s.path.clone()) else { return };
         self.tell(Track::Observed { name, session, path, packet });
         if let Some(entry) = self.resources.get(resource) {
             let resource = Arc::clone(&entry.resource);
@@ -161,7 +161,14 @@ impl Engine {
     }
 
     pub(super) fn track_unobserved(&mut self, name: u64, session: SessionId) {
-        self.tell(Track::Unobserved { name, session });
+        if self.lasting(session).is_some() {
+            self.tell(Track::Unobserved { name, session });
+        }
+    }
+
+    /// The session, if it can go on when the server was started anew: a connection cannot.
+    fn lasting(&self, session: SessionId) -> Option<&Session> {
+        self.sessions.get(session).filter(|s| !s.transport.is_reliable())
     }
 
     pub(super) fn track_number(&mut self, resource: ResourceId) {

@@ -484,3 +484,21 @@ fn a_server_puts_blocks_of_several_kilobytes_together_and_refuses_those_that_are
     assert_eq!(send(&mut end, 0x3f, 1024), (Some(Code::CONTINUE), vec![]));
     assert_eq!(send(&mut end, 0x47, 10), (Some(Code::CONTENT), vec!["Request 0.03".to_owned()]));
 }
+
+#[test]
+fn an_observation_over_a_connection_is_nothing_to_keep_over_a_restart() {
+    let mut end = End::server();
+    end.receive(CSM);
+    end.drain();
+    let resource = Resource::new(b"o", Kind::Plain, Flags::default());
+    assert!(resource.set_method(Code::GET, true));
+    resource.set_observable(true);
+    end.engine.resources.add(Arc::new(resource), Arc::new(())).unwrap();
+    end.engine.track(1);
+    // GET /o with Observe 0, and then with Observe 1.
+    end.receive(&[0x31, 0x01, b't', 0x60, 0x51, b'o']);
+    assert_eq!(end.drain().1, ["Request 0.01"]);
+    end.receive(&[0x41, 0x01, b't', 0x61, 0x01, 0x51, b'o']);
+    assert_eq!(end.drain().1, ["Request 0.01"]);
+    assert!(!end.engine.has_tracked());
+}
