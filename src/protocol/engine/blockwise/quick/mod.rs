@@ -176,13 +176,13 @@ impl Engine {
         }
     }
 
-    /// Whether a request of the application's takes the way of Q-Block: it asks for no block by itself.
+    /// Who does what in the block-wise transfers of a session.
     fn mode_of(&self, id: SessionId) -> Mode {
         self.sessions.get(id).map(|s| s.block_mode).unwrap_or_default()
     }
 }
 
-/// A response that has nothing to do with the blocks of its request.
+/// Whether a response lets the sender of a body go on.
 fn is_continue(response: &Pdu) -> bool {
     response.code() == Code::CONTINUE
 }
