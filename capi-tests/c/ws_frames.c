@@ -256,6 +256,7 @@ main(void) {
   show("-- the end of the context");
   stream = peer();
   coap_free_context(context);
+  mend("closed", " SERVER_SESSION_DEL/4 WS_CLOSED/4", "%s", ws_log);
   stream_pull(&stream);
   context = NULL;
   ws_expect(&stream, NULL, "frame");

@@ -8,6 +8,7 @@ import flood
 import hostile_server
 import processes
 import programs
+import websockets_hostile
 import wire
 
 SEED = 20240962
@@ -140,3 +141,5 @@ def suite(report, ours, without, only=None, reference=None):
         hostile_server.suite(report, ours, client)
     if not only or only in "flood":
         flood.suite(report, ours, server)
+    if not only or only in "websockets":
+        websockets_hostile.suite(report, ours, server)

@@ -170,6 +170,8 @@ pub struct Engine {
     heard: Instant,
     /// Bytes of messages that came in part.
     partial: usize,
+    /// Sessions of peers that wait to be upgraded, or have waited, in the order in which they came.
+    upgrading: VecDeque<SessionId>,
     deadlines: Deadlines<Timer>,
     events: VecDeque<Event>,
     transmits: Transmits,
@@ -209,6 +211,7 @@ impl Engine {
             told: None,
             heard: Instant::default(),
             partial: 0,
+            upgrading: VecDeque::new(),
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
             transmits: Transmits::default(),

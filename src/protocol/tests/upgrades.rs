@@ -2,8 +2,9 @@
 //! about or takes too long.
 
 use super::streams::{End, NOW, get};
+use crate::address::Address;
 use crate::protocol::event::NackReason;
-use crate::protocol::session::{State, Transport};
+use crate::protocol::session::{Path, SessionId, SocketId, State, Transport};
 use core::time::Duration;
 
 /// Max-Message-Size 8,388,864 and Block-Wise-Transfer: a message in a frame has no length.
@@ -120,6 +121,31 @@ fn a_close_is_told_before_what_follows_from_it() {
     end.engine.handle_closed(NOW, end.id, true);
     let rest = ["Nack NotDeliverable Some([97])", "Disconnected", "Unready"];
     assert_eq!(heard(&mut end), [&["FrameTooLarge", "WebSocketClosed", "HangUp"][..], &rest].concat());
+}
+
+/// One more peer connects, from a port of its own.
+fn connect(end: &mut End, port: u16) -> SessionId {
+    let address = |port| Address::Ip(([127, 0, 0, 1], port).into());
+    let path = Path { socket: SocketId(port.into()), local: address(2), remote: address(port), ifindex: 0 };
+    let id = end.engine.accept_stream(NOW, path, Transport::WebSocket).unwrap();
+    end.engine.handle_connected(NOW, id);
+    end.drain();
+    id
+}
+
+#[test]
+fn of_too_many_that_wait_to_be_upgraded_the_oldest_is_given_up() {
+    let mut end = server();
+    let upgraded = connect(&mut end, 9);
+    end.engine.handle_upgraded(NOW, upgraded);
+    let second = connect(&mut end, 10);
+    for port in 11..1033 {
+        connect(&mut end, port);
+    }
+    let is_there = |end: &End, id| end.engine.sessions().get(id).is_some();
+    assert!(is_there(&end, end.id), "1,024 may wait");
+    connect(&mut end, 1033);
+    assert!(!is_there(&end, end.id) && is_there(&end, second) && is_there(&end, upgraded));
 }
 
 #[test]
