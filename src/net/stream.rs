@@ -15,9 +15,10 @@ const BACKLOG: i32 = 1024;
 /// A non-blocking socket that peers connect to.
 #[derive(Debug)]
 pub struct StreamListener {
+    /// What it is bound to in the Unix domain. It goes before the socket does.
+    file: Option<SocketFile>,
     socket: Socket,
     local: Address,
-    file: Option<SocketFile>,
 }
 
 impl StreamListener {
@@ -60,9 +61,10 @@ impl AsRawFd for StreamListener {
 /// A non-blocking connection.
 #[derive(Debug)]
 pub struct StreamSocket {
+    /// What it is bound to in the Unix domain. It goes before the socket does.
+    file: Option<SocketFile>,
     socket: Socket,
     local: Address,
-    file: Option<SocketFile>,
     is_connecting: bool,
 }
 

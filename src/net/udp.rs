@@ -18,11 +18,11 @@ const SERVER_BUFFER: usize = 4 << 20;
 /// A non-blocking socket for datagrams.
 #[derive(Debug)]
 pub struct UdpSocket {
+    /// What it is bound to in the Unix domain. It goes before the socket does.
+    file: Option<SocketFile>,
     socket: Socket,
     /// What it is bound to, read once.
     local: Address,
-    /// The file that is, in the Unix domain.
-    file: Option<SocketFile>,
     /// Whom it is connected to, in the Unix domain.
     peer: Option<SockAddr>,
 }

@@ -13,7 +13,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// The file that a socket is bound to. It is removed with this value.
+/// The file that a socket is bound to. It is removed with this value, which must not live longer than the
+/// socket: for as long as that is open, no other file has the same number.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     /// Absolute, since the process may change its directory.
