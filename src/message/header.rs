@@ -215,6 +215,52 @@ impl Pdu {
         bytes: &[u8],
         max_token: usize,
     ) -> Result<(), DecodeError> {
+        self.reset(Type::Reset, Code::EMPTY, Mid(0), 0);
+        let decoded = Decoded::of(framing, bytes, max_token)?;
+        self.buf.extend_from_slice(bytes.get(decoded.token_at..).unwrap_or(&[]));
+        self.fill_in(&decoded);
+        Ok(())
+    }
+
+    /// The same for a message of a stream that begins at `start` in memory of its own, which becomes
+    /// this message's: it begins so that its token stands behind [`HEADROOM`] bytes, see
+    /// [`stream_start`].
+    pub fn decode_given(&mut self, buf: Vec<u8>, start: usize, max_token: usize) -> Result<(), DecodeError> {
+        self.reset(Type::Reset, Code::EMPTY, Mid(0), 0);
+        let decoded = Decoded::of(Framing::Tcp, buf.get(start..).unwrap_or(&[]), max_token)?;
+        if start + decoded.token_at != HEADROOM {
+            return self.decode_into(Framing::Tcp, buf.get(start..).unwrap_or(&[]), max_token);
+        }
+        self.buf = buf;
+        self.fill_in(&decoded);
+        Ok(())
+    }
+
+    /// Takes over what was read of the bytes that are in the buffer now.
+    fn fill_in(&mut self, decoded: &Decoded) {
+        (self.kind, self.code, self.mid) = decoded.header;
+        self.max_size = decoded.size;
+        self.token_len = decoded.token_len;
+        self.last_option = decoded.last_option;
+        self.options_end = self.buf.len() - decoded.payload_len;
+    }
+}
+
+/// What there is to know of the bytes of a message.
+struct Decoded {
+    header: (Type, Code, Mid),
+    /// Bytes behind the header; an extended token length is among them.
+    size: usize,
+    /// Where the token begins.
+    token_at: usize,
+    token_len: usize,
+    last_option: Number,
+    /// Its marker included.
+    payload_len: usize,
+}
+
+impl Decoded {
+    fn of(framing: Framing, bytes: &[u8], max_token: usize) -> Result<Decoded, DecodeError> {
         let fail = |reason, header| Err(DecodeError { reason, header });
         let (kind, code, mid, tkl, body) = match (framing, bytes) {
             (Framing::Udp, [first, code, hi, lo, body @ ..]) => {
@@ -235,52 +281,56 @@ impl Pdu {
             }
             _ => return fail(DecodeReason::Short, None),
         };
-        let code = Code(code);
-        self.reset(kind, code, mid, body.len());
-        let header = Some((kind, code, mid));
-        if code.is_empty() && !body.is_empty() {
-            return fail(DecodeReason::EmptyNotEmpty, header);
+        let header = (kind, Code(code), mid);
+        if header.1.is_empty() && !body.is_empty() {
+            return fail(DecodeReason::EmptyNotEmpty, Some(header));
         }
-        self.decode_body(code, tkl, body, max_token).or_else(|reason| {
-            self.reset(kind, code, mid, 0);
-            fail(reason, header)
-        })
+        Decoded::of_body(header, tkl, bytes.len(), body, max_token)
+            .or_else(|reason| fail(reason, Some(header)))
     }
 
     /// Reads token, options and payload; `tkl` is the length nibble, and `body` begins with its
     /// extension.
-    fn decode_body(
-        &mut self,
-        code: Code,
+    fn of_body(
+        header: (Type, Code, Mid),
         tkl: u8,
+        len: usize,
         body: &[u8],
         max_token: usize,
-    ) -> Result<(), DecodeReason> {
+    ) -> Result<Decoded, DecodeReason> {
+        let size = body.len();
         let (token_len, body) = decode_token_length(tkl, body)?;
         if token_len > max_token {
             return Err(DecodeReason::TokenLength);
         }
         let options = body.get(token_len..).ok_or(DecodeReason::TokenTruncated)?;
         let mut walk = Options::new(options);
-        let mut last = Number(0);
+        let mut last_option = Number(0);
         for opt in walk.by_ref() {
             let opt = opt?;
-            last = opt.number;
+            last_option = opt.number;
             let length = opt.value.len();
-            if last.value_lengths(code).is_some_and(|allowed| !allowed.contains(&length)) {
-                return Err(DecodeReason::OptionLength { number: last, length });
+            if last_option.value_lengths(header.1).is_some_and(|allowed| !allowed.contains(&length)) {
+                return Err(DecodeReason::OptionLength { number: last_option, length });
             }
         }
-        let payload = walk.rest();
-        if payload.len() == 1 {
+        let payload_len = walk.rest().len();
+        if payload_len == 1 {
             return Err(DecodeReason::EmptyPayload);
         }
-        self.buf.extend_from_slice(body);
-        self.token_len = token_len;
-        self.last_option = last;
-        self.options_end = self.buf.len() - payload.len();
-        Ok(())
+        Ok(Decoded { header, size, token_at: len - body.len(), token_len, last_option, payload_len })
     }
+}
+
+/// Where a message of a stream that begins with this byte must begin in memory that is to be given to
+/// [`Pdu::decode_given`].
+pub fn stream_start(first: u8) -> usize {
+    let token_extension = match first & 0xf {
+        13 => 1,
+        14 => 2,
+        _ => 0,
+    };
+    HEADROOM.saturating_sub(2 + stream_length_extension(first >> 4).0 + token_extension)
 }
 
 /// The length nibble of a token in the low half of the first byte, and its extension: the same
@@ -318,6 +368,25 @@ mod tests {
         p.add_option(Number::URI_PATH, b"a").unwrap();
         p.set_payload(&vec![1; payload]).unwrap();
         p
+    }
+
+    #[test]
+    fn a_message_in_given_memory_is_the_same_as_a_copy() {
+        for token in [0, 8, 13, 300] {
+            for payload in [1, 300, 70_000] {
+                let bytes = pdu(token, payload).encode(Framing::Tcp).to_vec();
+                let mut copy = pdu(0, 1);
+                copy.decode_into(Framing::Tcp, &bytes, Token::MAX).unwrap();
+                for start in [stream_start(bytes[0]), 0, 20] {
+                    let mut buf = vec![9; start];
+                    buf.extend(&bytes);
+                    let mut given = pdu(0, 1);
+                    given.decode_given(buf, start, Token::MAX).unwrap();
+                    assert_eq!(given.encode(Framing::Tcp), bytes);
+                    assert_eq!((given.payload(), given.max_size()), (copy.payload(), copy.max_size()));
+                }
+            }
+        }
     }
 
     #[test]

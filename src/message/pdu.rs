@@ -88,11 +88,11 @@ pub enum DecodeReason {
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pdu {
-    kind: Type,
-    code: Code,
-    mid: Mid,
+    pub(super) kind: Type,
+    pub(super) code: Code,
+    pub(super) mid: Mid,
     pub(super) last_option: Number,
-    max_size: usize,
+    pub(super) max_size: usize,
     pub(super) token_len: usize,
     /// End of the options in `buf`; at least `HEADROOM + token_len`.
     pub(super) options_end: usize,

@@ -3,7 +3,7 @@
 
 use super::deadline::DeadlineKey;
 use super::event::NackReason;
-use crate::message::header::StreamHead;
+use crate::message::header::{StreamHead, stream_start};
 use crate::message::pdu::DecodeReason;
 use crate::message::{Number, Pdu, Token};
 use hashbrown::HashMap;
@@ -31,7 +31,7 @@ pub const BASE_MESSAGE_SIZE: u32 = 1152;
 /// What every peer is taken to take, in bytes: less has no room for a request.
 pub const MIN_MESSAGE_SIZE: u32 = 64;
 
-/// Memory of a message that came in parts, in bytes; more is given back when it is done.
+/// From how many bytes on the memory of a message that came in parts goes with it.
 const MAX_SPARE: usize = 16 << 10;
 
 /// What is special about a session over a stream.
@@ -131,10 +131,35 @@ pub enum StreamError {
 /// Cuts a stream of bytes into messages (RFC 8323 §3.2).
 #[derive(Debug, Default)]
 pub struct Cutter {
-    /// The beginning of a message whose rest has not come.
+    /// The beginning of a message whose rest has not come, behind some bytes that are kept free.
     partial: Vec<u8>,
+    start: usize,
     /// It was handed out.
     is_done: bool,
+}
+
+/// A whole message.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Cut<'a> {
+    /// Its bytes, to be copied.
+    Lent(&'a [u8]),
+    /// Its bytes, in memory that goes with them, from `start` on (see [`stream_start`]).
+    Given {
+        /// The memory.
+        buf: Vec<u8>,
+        /// Where it begins.
+        start: usize,
+    },
+}
+
+impl Cut<'_> {
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Cut::Lent(bytes) => bytes,
+            Cut::Given { buf, start } => buf.get(*start..).unwrap_or(&[]),
+        }
+    }
 }
 
 impl Cutter {
@@ -145,10 +170,9 @@ impl Cutter {
         &'s mut self,
         input: &mut &'a [u8],
         max: u64,
-    ) -> Result<Option<&'s [u8]>, StreamError> {
+    ) -> Result<Option<Cut<'s>>, StreamError> {
         if core::mem::take(&mut self.is_done) {
             self.partial.clear();
-            self.partial.shrink_to(MAX_SPARE);
         }
         if self.partial.is_empty() {
             // Most messages come whole and are not copied.
@@ -156,17 +180,25 @@ impl Cutter {
                 && let Some((message, rest)) = input.split_at_checked(size)
             {
                 *input = rest;
-                return Ok(Some(message));
+                return Ok(Some(Cut::Lent(message)));
             }
         }
         loop {
-            let size = message_size(&self.partial, max)?;
-            if size == Some(self.partial.len()) {
+            if let (true, Some(first)) = (self.partial.is_empty(), input.first()) {
+                self.start = stream_start(*first);
+                self.partial.resize(self.start, 0);
+            }
+            let message = self.partial.get(self.start..).unwrap_or(&[]);
+            let size = message_size(message, max)?;
+            if size == Some(message.len()) && message.len() > MAX_SPARE {
+                return Ok(Some(Cut::Given { buf: core::mem::take(&mut self.partial), start: self.start }));
+            }
+            if size == Some(message.len()) {
                 self.is_done = true;
-                return Ok(Some(&self.partial));
+                return Ok(Some(Cut::Lent(self.partial.get(self.start..).unwrap_or(&[]))));
             }
             // Not to take too much, a byte at a time is taken of what says how much to take.
-            let missing = size.map_or(1, |size| size - self.partial.len());
+            let missing = size.map_or(1, |size| size - message.len());
             if input.is_empty() {
                 return Ok(None);
             }
@@ -178,7 +210,7 @@ impl Cutter {
 
     /// How many bytes are kept of a message that has not come whole.
     pub fn kept(&self) -> usize {
-        if self.is_done { 0 } else { self.partial.len() }
+        if self.is_done { 0 } else { self.partial.len().saturating_sub(self.start) }
     }
 }
 
@@ -211,7 +243,7 @@ mod tests {
         for piece in pieces {
             let mut rest = *piece;
             while let Some(message) = cutter.next(&mut rest, max)? {
-                found.push(message.to_vec());
+                found.push(message.as_bytes().to_vec());
             }
             assert!(rest.is_empty());
         }

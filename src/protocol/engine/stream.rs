@@ -8,7 +8,7 @@ use crate::message::pdu::{DecodeError, DecodeReason};
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::event::{Audience, NackReason};
 use crate::protocol::session::{Path, Role, Session, SessionId, State, Transport};
-use crate::protocol::stream::{Cutter, StreamError};
+use crate::protocol::stream::{Cut, Cutter, StreamError};
 use crate::protocol::time::Instant;
 
 /// The most memory that messages take of which only a part has come, in bytes, in a context.
@@ -105,7 +105,10 @@ impl Engine {
         let Some(stream) = session.stream.as_deref_mut().filter(|s| !s.is_lost) else { return false };
         let before = stream.inbound.kept();
         let cut = stream.inbound.next(input, max);
-        let cut = cut.map(|message| message.map(|bytes| pdu.decode_into(framing, bytes, max_token)));
+        let cut = cut.map(|message| match message? {
+            Cut::Lent(bytes) => Some(pdu.decode_into(framing, bytes, max_token)),
+            Cut::Given { buf, start } => Some(pdu.decode_given(buf, start, max_token)),
+        });
         self.partial = self.partial - before + stream.inbound.kept();
         self.sessions.touch(id, now);
         self.heard = now;

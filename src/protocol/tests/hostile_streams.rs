@@ -14,7 +14,7 @@ fn codes(mut sent: &[u8]) -> Vec<Code> {
     let mut found = Vec::new();
     while let Some(message) = cutter.next(&mut sent, u64::MAX).unwrap() {
         let mut pdu = Pdu::new(Type::Confirmable, Code::EMPTY, Mid(0), 0);
-        pdu.decode_into(Framing::Tcp, message, 100).unwrap();
+        pdu.decode_into(Framing::Tcp, message.as_bytes(), 100).unwrap();
         found.push(pdu.code());
     }
     found

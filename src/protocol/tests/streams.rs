@@ -397,7 +397,7 @@ fn messages(mut bytes: &[u8]) -> Vec<Pdu> {
     let (mut cutter, mut found) = (Cutter::default(), Vec::new());
     while let Ok(Some(message)) = cutter.next(&mut bytes, 1 << 20) {
         let mut pdu = get(b"");
-        pdu.decode_into(Framing::Tcp, message, 8).unwrap();
+        pdu.decode_into(Framing::Tcp, message.as_bytes(), 8).unwrap();
         found.push(pdu);
     }
     found
