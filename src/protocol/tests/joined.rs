@@ -1,11 +1,13 @@
 //! Two engines joined by a stream of bytes (RFC 8323). However the bytes are cut into pieces, however
 //! little of them is taken at a time, and wherever the connection breaks: each request that was sent
 //! has exactly one outcome, the application hears of the connection in the right order, and nothing
-//! is left behind.
+//! is left behind. Over WebSockets the layer of [`crate::net::websocket`] is between the engines and
+//! the bytes, as the driver has it.
 
 use crate::address::Address;
 use crate::message::option::encode_uint;
-use crate::message::{Code, Framing, Mid, Number, Pdu, Type};
+use crate::message::{Code, Mid, Number, Pdu, Type};
+use crate::net::websocket::{CloseCode, Error, Host, Received, WebSocket};
 use crate::protocol::block::{MAX_SZX, Mode, Shared, Upload};
 use crate::protocol::engine::Representation;
 use crate::protocol::event::{Event, NackReason, Notice, Request};
@@ -64,6 +66,7 @@ enum End {
 #[derive(Clone, Debug)]
 struct Scenario {
     seed: u64,
+    transport: Transport,
     /// The most that each side takes in one message.
     sizes: [u32; 2],
     /// The most bytes that are on the way in one direction.
@@ -108,7 +111,8 @@ impl Scenario {
             (rng.usize(0..latest), end)
         });
         let (with_blocks, is_refused) = (rng.bool(), rng.u8(0..20) == 0);
-        Scenario { seed, sizes, room, piece, with_blocks, is_refused, deeds, end }
+        let transport = if rng.bool() { Transport::Tcp } else { Transport::WebSocket };
+        Scenario { seed, transport, sizes, room, piece, with_blocks, is_refused, deeds, end }
     }
 }
 
@@ -167,6 +171,9 @@ struct Outcome {
 struct Side {
     engine: Engine,
     id: SessionId,
+    transport: Transport,
+    /// What is between messages and bytes over a WebSocket; at the client when it has asked.
+    websocket: Option<WebSocket>,
     /// What the transport has not taken yet.
     outbound: VecDeque<u8>,
     is_blocked: bool,
@@ -197,15 +204,21 @@ impl Side {
         let path = Path { socket: SocketId(0), local, remote, ifindex: 0 };
         let now = Instant(1000);
         let id = match number {
-            0 => engine.open_stream(now, path, Transport::Tcp).unwrap(),
-            _ => engine.accept_stream(now, path, Transport::Tcp).unwrap(),
+            0 => engine.open_stream(now, path, scenario.transport).unwrap(),
+            _ => engine.accept_stream(now, path, scenario.transport).unwrap(),
         };
+        let is_websocket = scenario.transport == Transport::WebSocket;
         if number == 0 {
             engine.hold(id);
+            if let Some(stream) = engine.session_mut(id).unwrap().stream.as_deref_mut() {
+                stream.host = is_websocket.then(|| b"host"[..].into());
+            }
         }
         Side {
             engine,
             id,
+            transport: scenario.transport,
+            websocket: (number == 1 && is_websocket).then(WebSocket::server),
             outbound: VecDeque::new(),
             is_blocked: false,
             unread: Vec::new(),
@@ -248,15 +261,65 @@ impl Side {
         let transmits = self.engine.transmits();
         let is_block = |bytes: &[u8]| {
             let mut pdu = Pdu::new(Type::Confirmable, Code::EMPTY, Mid(0), 0);
-            pdu.decode_into(Framing::Tcp, bytes, 8).is_ok()
+            pdu.decode_into(self.transport.framing(), bytes, 8).is_ok()
                 && pdu.code().is_request()
                 && [Number::BLOCK1, Number::BLOCK2].iter().any(|n| pdu.option(*n).is_some())
         };
         self.sent_blocks += transmits.iter().filter(|t| is_block(t.bytes)).count();
         if !self.has_hung_up {
-            self.outbound.extend(transmits.iter().flat_map(|t| t.bytes));
+            match &self.websocket {
+                Some(websocket) => {
+                    let mut frames = Vec::new();
+                    transmits.iter().for_each(|t| _ = websocket.send(t.bytes, &mut frames));
+                    self.outbound.extend(frames);
+                }
+                None => self.outbound.extend(transmits.iter().flat_map(|t| t.bytes)),
+            }
         }
         transmits.clear();
+    }
+
+    /// The connection is there: an upgrade begins, if one is needed.
+    fn begin(&mut self) {
+        if self.transport == Transport::WebSocket && self.websocket.is_none() {
+            let (host, mut out) = (Host::new(b"host", 80).unwrap(), Vec::new());
+            self.websocket = Some(WebSocket::client(&host, [7; 16], || [1, 2, 3, 4], &mut out));
+            self.outbound.extend(out);
+        }
+    }
+
+    /// Nothing more is sent, but for the word that says so.
+    fn hang_up(&mut self) {
+        self.collect();
+        if let Some(websocket) = self.websocket.as_mut().filter(|w| w.is_open()) {
+            let mut out = Vec::new();
+            websocket.close(CloseCode::Normal, &mut out);
+            self.outbound.extend(out);
+        }
+        self.has_hung_up = true;
+    }
+
+    /// The next message in what came; `false` if all of it is taken.
+    fn take_message(&mut self, now: Instant, input: &mut &[u8]) -> bool {
+        let Some(websocket) = &mut self.websocket else {
+            return self.engine.handle_stream(now, self.id, input);
+        };
+        let mut out = Vec::new();
+        let received = websocket.receive(input, self.engine.config.csm_max_message_size as usize, &mut out);
+        let kept = websocket.kept();
+        self.outbound.extend(out);
+        match received {
+            Ok(None) => {
+                self.engine.handle_partial(now, self.id, kept);
+                return false;
+            }
+            Ok(Some(Received::Open)) => self.engine.handle_upgraded(now, self.id),
+            Ok(Some(Received::Message(message))) => self.engine.handle_frame(now, self.id, &message),
+            Ok(Some(Received::Closed(_))) => self.engine.handle_closed(now, self.id, false),
+            Err(Error::Frame(_)) => panic!("a bad frame"),
+            Err(Error::Refused(_) | Error::NotUpgraded(_)) => panic!("not upgraded"),
+        }
+        true
     }
 
     fn deliver(&mut self, now: Instant, event: Event) {
@@ -275,13 +338,9 @@ impl Side {
             Event::Nack { sent, .. } => self.unnamed += usize::from(sent.is_none()),
             Event::Pong { .. } => self.pongs += 1,
             Event::Ping { .. } | Event::Reconnect { .. } => {}
-            Event::HangUp { .. } => {
-                self.collect();
-                self.has_hung_up = true;
-            }
+            Event::HangUp { .. } => self.hang_up(),
             Event::Ended { .. } => {
-                self.collect();
-                self.has_hung_up = true;
+                self.hang_up();
                 self.notices.push(Notice::Ended);
             }
             Event::Notice { notice: Notice::PartialBody | Notice::BodyNotSent, .. } => {}
@@ -327,7 +386,7 @@ impl Side {
         let before = core::mem::take(&mut self.unread);
         let all = [&before[..], bytes].concat();
         let mut rest = &all[..];
-        while self.engine.takes_input(self.id) && self.engine.handle_stream(now, self.id, &mut rest) {
+        while self.engine.takes_input(self.id) && self.take_message(now, &mut rest) {
             self.settle(now);
         }
         self.unread = rest.to_vec();
@@ -400,6 +459,7 @@ impl<'a> Joined<'a> {
             side.settle(now);
             side.engine.handle_connected(now, side.id);
             side.settle(now);
+            side.begin();
         }
     }
 
@@ -557,8 +617,7 @@ impl<'a> Joined<'a> {
         let gone = client.engine.release(now, client.id).is_some();
         client.settle(now);
         if gone {
-            client.collect();
-            client.has_hung_up = true;
+            client.hang_up();
         }
     }
 
@@ -619,9 +678,14 @@ impl<'a> Joined<'a> {
             assert!(nacks == 0 || self.scenario.sizes[1] < BASE_MESSAGE_SIZE, "nothing was lost");
             assert_eq!([client.pongs, self.sides[1].pongs], self.pings);
         }
-        assert!(client.unnamed <= 1);
+        // One says that there is no upgrade, another that nothing was sent.
+        assert!(client.unnamed <= 1 + usize::from(client.notices.contains(&Notice::NotUpgraded)));
         for (n, side) in self.sides.iter().enumerate() {
-            assert!(is_story(&side.notices, n == 1), "{:?}", side.notices);
+            let is_story = match side.transport {
+                Transport::WebSocket => is_websocket_story(&side.notices, n == 1),
+                Transport::Udp | Transport::Tcp => is_story(&side.notices, n == 1),
+            };
+            assert!(is_story, "{:?}", side.notices);
         }
     }
 
@@ -663,6 +727,21 @@ fn is_story(notices: &[Notice], is_server: bool) -> bool {
         vec![Ended],
     ];
     !notices.contains(&BadPacket) && stories.iter().any(|story| story.starts_with(notices))
+}
+
+/// The same over a WebSocket, that may fail before the story begins, and is closed before it ends.
+fn is_websocket_story(notices: &[Notice], is_server: bool) -> bool {
+    use Notice::{Ended, NotReady, NotUpgraded, Upgraded, WebSocketClosed};
+    let mut rest = notices.to_vec();
+    let is_upgraded = rest.contains(&Upgraded);
+    rest.retain(|n| !matches!(n, Upgraded | WebSocketClosed));
+    let at = |wanted| notices.iter().position(|n| *n == wanted);
+    let begins = if is_server { 2 } else { 1 };
+    let in_order = at(Upgraded).is_none_or(|at| at == begins)
+        && at(WebSocketClosed).is_none_or(|at| notices.get(at + 1) == Some(&Notice::Disconnected));
+    let failed = rest.split_off(begins.min(rest.len()));
+    let has_failed = [NotUpgraded, NotReady, Ended].starts_with(&failed) && !is_upgraded;
+    in_order && (has_failed || is_story(&[rest, failed].concat(), is_server))
 }
 
 fn run(seed: u64, tally: &Tally) {
