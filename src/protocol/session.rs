@@ -301,9 +301,11 @@ impl Session {
     /// several kilobytes, these are as large as its messages may be, unless the application wants
     /// smaller ones.
     pub fn largest_block(&self) -> u8 {
-        match &self.stream {
-            Some(stream) if stream.peer_takes_bert && self.largest_szx == MAX_SZX => BERT_SZX,
-            _ => self.largest_szx,
+        let takes_blocks = self.stream.as_ref().is_some_and(|s| s.peer_takes_blocks);
+        // RFC 8323 §5.3.2: it says so by taking blocks, and larger messages than it must.
+        match takes_blocks && self.mtu > BASE_MESSAGE_SIZE && self.largest_szx == MAX_SZX {
+            true => BERT_SZX,
+            false => self.largest_szx,
         }
     }
 

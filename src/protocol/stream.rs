@@ -51,8 +51,9 @@ pub struct Stream {
     pub has_csm: bool,
     /// No time passed while the connection was made.
     pub was_there_at_once: bool,
-    /// The peer does block-wise transfer with blocks of several kilobytes (RFC 8323 §6).
-    pub peer_takes_bert: bool,
+    /// The peer does block-wise transfer: with messages of more than the base size also in blocks of
+    /// several kilobytes (RFC 8323 §5.3.2, §6).
+    pub peer_takes_blocks: bool,
     /// The longest token that the peer takes, in bytes (RFC 8974 §2.2.1).
     pub longest_token: usize,
     /// The transport takes no more for now: what is to be sent waits.

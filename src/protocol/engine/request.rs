@@ -248,6 +248,14 @@ impl Engine {
             return self.notified(now, observer, done);
         }
         let Request { session, request, mut response, audience, delayed, observation, .. } = done;
+        let does_blocks = self.sessions.get(session).is_some_and(|s| s.block_mode.has(Mode::USE_LIBCOAP));
+        if does_blocks
+            && response.code().class() == 2
+            && matches!(self.block_of(session, &request, Number::BLOCK1), Ok(Some(block)) if block.more)
+        {
+            // RFC 7959 §2.3: the answer to a block that others follow is not yet one to the request.
+            response.set_code(Code::CONTINUE);
+        }
         if let Observation::Begun(observer) = observation {
             self.observation_answered(observer, &mut response);
         }

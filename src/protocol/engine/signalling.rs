@@ -4,7 +4,7 @@ use super::{Engine, Event, Notice};
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{SessionId, State};
-use crate::protocol::stream::{BASE_MESSAGE_SIZE, MIN_MESSAGE_SIZE, signal};
+use crate::protocol::stream::{MIN_MESSAGE_SIZE, signal};
 use crate::protocol::time::Instant;
 
 /// Room for the options and the text of a signalling message, in bytes.
@@ -77,9 +77,7 @@ impl Engine {
         if let Some(token) = csm.option_uint(signal::EXTENDED_TOKEN_LENGTH) {
             stream.longest_token = usize::try_from(token).unwrap_or(usize::MAX);
         }
-        // RFC 8323 §5.3.2: large blocks take a peer that does blocks and takes large messages.
-        stream.peer_takes_bert = csm.option(signal::BLOCK_WISE_TRANSFER).is_some() || stream.peer_takes_bert;
-        stream.peer_takes_bert &= session.mtu > BASE_MESSAGE_SIZE;
+        stream.peer_takes_blocks |= csm.option(signal::BLOCK_WISE_TRANSFER).is_some();
         let is_first = !core::mem::replace(&mut stream.has_csm, true);
         let deadline = stream.csm_deadline.take();
         if session.state == State::Csm {

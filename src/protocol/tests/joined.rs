@@ -36,6 +36,11 @@ fn body(length: usize, salt: u8) -> Vec<u8> {
     (0..length).map(|i| (i ^ i >> 8 ^ i >> 16) as u8 ^ salt.wrapping_mul(37)).collect()
 }
 
+/// The value of a Block option.
+fn block_of(pdu: &Pdu) -> Option<u64> {
+    [Number::BLOCK1, Number::BLOCK2].into_iter().find_map(|number| pdu.option_uint(number))
+}
+
 /// What an application does at some time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Deed {
@@ -123,8 +128,9 @@ struct Tally {
     nacks: AtomicUsize,
     notifications: AtomicUsize,
     blocked: AtomicUsize,
-    /// Requests that were handled on behalf of others: for further blocks.
+    /// Messages with a Block option, and those of them with a block of several kilobytes.
     blocks: AtomicUsize,
+    large_blocks: AtomicUsize,
     /// Connections that broke before the CSMs, and after.
     not_ready: AtomicUsize,
     broken: AtomicUsize,
@@ -138,7 +144,8 @@ impl Tally {
         add(&self.nacks, client.outcomes.values().map(|o| o.nacks).sum());
         add(&self.notifications, client.notifications);
         add(&self.blocked, client.times_blocked + server.times_blocked);
-        add(&self.blocks, client.sent_blocks);
+        add(&self.blocks, client.sent_blocks + server.sent_blocks);
+        add(&self.large_blocks, client.large_blocks + server.large_blocks);
         add(&self.not_ready, usize::from(client.notices.contains(&Notice::NotReady)));
         add(&self.broken, usize::from(client.notices.contains(&Notice::Unready)));
     }
@@ -150,7 +157,8 @@ impl Tally {
             (&self.nacks, runs / 2),
             (&self.notifications, runs / 4),
             (&self.blocked, runs),
-            (&self.blocks, runs / 4),
+            (&self.blocks, runs / 2),
+            (&self.large_blocks, runs / 10),
             (&self.not_ready, runs / 50),
             (&self.broken, runs / 10),
         ];
@@ -188,6 +196,7 @@ struct Side {
     pongs: usize,
     times_blocked: usize,
     sent_blocks: usize,
+    large_blocks: usize,
     resources: HashMap<ResourceId, bool>,
 }
 
@@ -230,6 +239,7 @@ impl Side {
             pongs: 0,
             times_blocked: 0,
             sent_blocks: 0,
+            large_blocks: 0,
             resources: HashMap::new(),
         }
     }
@@ -259,13 +269,13 @@ impl Side {
 
     fn collect(&mut self) {
         let transmits = self.engine.transmits();
-        let is_block = |bytes: &[u8]| {
+        for transmit in transmits.iter() {
             let mut pdu = Pdu::new(Type::Confirmable, Code::EMPTY, Mid(0), 0);
-            pdu.decode_into(self.transport.framing(), bytes, 8).is_ok()
-                && pdu.code().is_request()
-                && [Number::BLOCK1, Number::BLOCK2].iter().any(|n| pdu.option(*n).is_some())
-        };
-        self.sent_blocks += transmits.iter().filter(|t| is_block(t.bytes)).count();
+            pdu.decode_into(self.transport.framing(), transmit.bytes, 8).unwrap();
+            let block = if pdu.code().is_signalling() { None } else { block_of(&pdu) };
+            self.sent_blocks += usize::from(block.is_some());
+            self.large_blocks += usize::from(block.is_some_and(|value| value & 7 == 7));
+        }
         if !self.has_hung_up {
             match &self.websocket {
                 Some(websocket) => {

@@ -502,3 +502,37 @@ fn an_observation_over_a_connection_is_nothing_to_keep_over_a_restart() {
     assert_eq!(end.drain().1, ["Request 0.01"]);
     assert!(!end.engine.has_tracked());
 }
+
+#[test]
+fn that_a_peer_takes_blocks_and_how_much_it_takes_may_come_in_two_csms() {
+    let mut end = End::ready();
+    let largest = |end: &End| end.engine.sessions().get(end.id).unwrap().largest_block();
+    // Block-Wise-Transfer, which says nothing of large blocks without a size.
+    end.receive(&[0x10, 0xe1, 0x40]);
+    assert_eq!(largest(&end), 6);
+    // Max-Message-Size 4096, 1152, 4096.
+    for (size, expected) in [([0x10, 0x00], 7), ([0x04, 0x80], 6), ([0x10, 0x00], 7)] {
+        end.receive(&[0x30, 0xe1, 0x22, size[0], size[1]]);
+        assert_eq!(largest(&end), expected);
+    }
+}
+
+#[test]
+fn the_answer_to_a_block_that_others_follow_is_2_31_whatever_the_handler_says() {
+    let mut end = End::server();
+    end.engine.session_mut(end.id).unwrap().block_mode = crate::protocol::block::Mode::USE_LIBCOAP;
+    let resource = Resource::new(b"r", Kind::Plain, Flags::default());
+    assert!(resource.set_method(Code::PUT, true));
+    end.engine.resources.add(Arc::new(resource), Arc::new(())).unwrap();
+    end.receive(PLAIN_CSM);
+    end.drain();
+    for (block1, code) in [(0x08, Code::CONTINUE), (0x10, Code::CONTENT)] {
+        let mut put = Pdu::new(Type::Confirmable, Code::PUT, Mid(0), 100);
+        put.add_option(Number::URI_PATH, b"r").unwrap();
+        put.add_option(Number::BLOCK1, &[block1]).unwrap();
+        put.set_payload(&[7; 16]).unwrap();
+        end.receive(put.encode(Framing::Tcp));
+        let (sent, heard) = end.drain();
+        assert_eq!((sent[1], heard), (code.0, vec!["Request 0.03".to_owned()]));
+    }
+}

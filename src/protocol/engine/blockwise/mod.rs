@@ -150,7 +150,12 @@ impl Engine {
     }
 
     /// A Block option of a message that came over a session.
-    fn block_of(&self, id: SessionId, pdu: &Pdu, number: Number) -> Result<Option<Block>, BodyError> {
+    pub(super) fn block_of(
+        &self,
+        id: SessionId,
+        pdu: &Pdu,
+        number: Number,
+    ) -> Result<Option<Block>, BodyError> {
         self.sessions.get(id).map_or(Ok(None), |session| session.block_of(pdu, number))
     }
 

@@ -81,6 +81,9 @@ impl Engine {
         if is_whole {
             if let Some(block) = asked {
                 response.add_option(Number::BLOCK2, &Block { more: false, ..block }.encode())?;
+                if block.szx == block::BERT_SZX && bytes.len() > block.size() {
+                    response.add_option(Number::SIZE2, &encode_uint(bytes.len() as u64))?;
+                }
             }
             return Ok(response.set_payload(bytes)?);
         }
