@@ -224,6 +224,16 @@ hostile(void) {
   show("-- bare peers");
   int fd = bare_socket(SOCK_DGRAM, at("short"));
   show("a short path: %d", bare_exchange(fd));
+  /* A request that has crossed too many proxies is told where it ended (RFC 8768 section 3). */
+  datagram_t hops = from_hex("41 01 0002 aa b1 70 51 01"), answer = {0, {0}};
+  const char *here = at("s");
+  send_bytes(fd, here, hops.bytes, hops.length);
+  for (int64_t end = now_ms() + 3000; answer.length == 0 && now_ms() < end; turn()) {
+    ssize_t length = recv(fd, answer.bytes, sizeof(answer.bytes), MSG_DONTWAIT);
+    answer.length = length < 0 ? 0 : (size_t)length;
+  }
+  show("5.08: %d, with the path of the server: %d", answer.bytes[1] == COAP_RESPONSE_CODE(508),
+       answer.length == 9 + strlen(here) && memcmp(answer.bytes + 9, here, strlen(here)) == 0);
   close(fd);
   unlink(at("short"));
 

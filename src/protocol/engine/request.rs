@@ -355,7 +355,8 @@ impl Engine {
         response.set_code(Code::HOP_LIMIT_REACHED);
         let host = match self.sessions.get(id).map(|s| &s.path.local) {
             Some(Address::Ip(local)) => local.ip().to_string(),
-            _ => String::new(),
+            Some(path) => path.to_string(),
+            None => String::new(),
         };
         let _ = response.add_option(Number::HOP_LIMIT, &[u8::MAX]);
         let _ = response.set_payload(host.as_bytes());
