@@ -1,5 +1,5 @@
-/* An addition to the reference: a client session over TCP whose server goes away is connected again, and what it
- * observes is observed anew.
+/* An addition to the reference: a client session over TCP, or over WebSockets, whose server goes away is connected
+ * again, and what it observes is observed anew.
  * mend reconnect: the reference has no such thing; its session stays closed. */
 #include "peer.h"
 
@@ -38,10 +38,10 @@ on_event(coap_session_t *session UNUSED, const coap_event_t event) {
 }
 
 static coap_resource_t *
-start_server(uint16_t port) {
+start_server(uint16_t port, coap_proto_t proto) {
   coap_address_t address = loopback(port);
   server = coap_new_context(NULL);
-  NEED(coap_new_endpoint(server, &address, COAP_PROTO_TCP));
+  NEED(coap_new_endpoint(server, &address, proto));
   coap_resource_t *resource = coap_resource_init(coap_make_str_const("n"), 0);
   coap_register_request_handler(resource, COAP_REQUEST_GET, on_get);
   coap_resource_set_get_observable(resource, 1);
@@ -58,22 +58,18 @@ start_server(uint16_t port) {
     }                                                                                               \
   } while (0)
 
-int
-main(void) {
-  coap_startup();
-  if (!coap_context_set_session_reconnect_time) {
-    mend("reconnect", "2 connections, 3 notifications, the last of 3", "there is no such function");
-    return 0;
-  }
+static void
+go_and_come_back(coap_proto_t proto) {
   uint16_t port = free_port();
-  coap_resource_t *resource = start_server(port);
+  coap_resource_t *resource = start_server(port, proto);
+  ready = responses = 0;
   client = coap_new_context(NULL);
   coap_register_response_handler(client, on_response);
   coap_register_event_handler(client, on_event);
   coap_context_set_session_reconnect_time(client, 1);
   coap_address_t address = loopback(port);
-  coap_session_t *session = coap_new_client_session(client, NULL, &address, COAP_PROTO_TCP);
-  NEED(session);
+  coap_session_t *session = coap_new_client_session(client, NULL, &address, proto);
+  NEED(session && coap_ws_set_host_request(session, coap_make_str_const("localhost")));
   BOTH_UNTIL(ready == 1);
   coap_pdu_t *request = coap_new_pdu(COAP_MESSAGE_CON, COAP_REQUEST_CODE_GET, session);
   coap_add_token(request, 1, (const uint8_t *)"t");
@@ -85,7 +81,7 @@ main(void) {
   /* The server goes and comes back. */
   coap_free_context(server);
   number = 2;
-  resource = start_server(port);
+  resource = start_server(port, proto);
   BOTH_UNTIL(responses == 2);
   number = 3;
   coap_resource_notify_observers(resource, NULL);
@@ -95,5 +91,17 @@ main(void) {
   coap_session_release(session);
   coap_free_context(client);
   coap_free_context(server);
+}
+
+int
+main(void) {
+  coap_startup();
+  if (!coap_context_set_session_reconnect_time) {
+    mend("reconnect", "2 connections, 3 notifications, the last of 3", "there is no such function");
+    return 0;
+  }
+  go_and_come_back(COAP_PROTO_TCP);
+  go_and_come_back(COAP_PROTO_WS);
+  coap_cleanup();
   return 0;
 }

@@ -79,6 +79,13 @@ put_large(coap_resource_t *resource UNUSED, coap_session_t *session UNUSED, cons
   coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
 }
 
+/* The lines of the log that show messages, without what differs between runs. */
+static void
+on_log(coap_log_t level UNUSED, const char *message) {
+  if (strncmp(message, "v:", 2) == 0)
+    ws_note(" [%.*s]", (int)strcspn(message, "{"), message);
+}
+
 static void
 until(const char *text) {
   RUN_UNTIL(context, strstr(ws_log, text), 5000);
@@ -146,6 +153,16 @@ main(void) {
   coap_send(client, request_for(client, COAP_MESSAGE_NON, COAP_REQUEST_GET, "nowhere", "b"));
   until("4.04");
   ws_show_log("GET of nothing");
+
+  show("-- a message in the log");
+  coap_set_show_pdu_output(0);
+  coap_set_log_handler(on_log);
+  coap_set_log_level(COAP_LOG_DEBUG);
+  coap_send(client, request_for(client, COAP_MESSAGE_CON, COAP_REQUEST_GET, "count", "a"));
+  until(" 2.05=");
+  coap_set_log_level(COAP_LOG_EMERG);
+  coap_set_log_handler(NULL);
+  ws_show_log("GET");
 
   show("-- observing");
   pdu = coap_new_pdu(COAP_MESSAGE_CON, COAP_REQUEST_CODE_GET, client);

@@ -57,17 +57,16 @@ fn end_line(mut out: String, start: usize) -> String {
 }
 
 fn header(out: &mut String, pdu: &Pdu, framing: Framing) {
-    if framing != Framing::Udp {
-        out.push_str("v:Reliable c:");
-        code(out, pdu.code());
-    } else {
-        out.push_str(match pdu.kind() {
-            Type::Confirmable => "v:1 t:CON c:",
-            Type::NonConfirmable => "v:1 t:NON c:",
-            Type::Acknowledgement => "v:1 t:ACK c:",
-            Type::Reset => "v:1 t:RST c:",
-        });
-        code(out, pdu.code());
+    out.push_str(match (framing, pdu.kind()) {
+        (Framing::Tcp, _) => "v:Reliable c:",
+        (Framing::WebSocket, _) => "v:WebSocket c:",
+        (Framing::Udp, Type::Confirmable) => "v:1 t:CON c:",
+        (Framing::Udp, Type::NonConfirmable) => "v:1 t:NON c:",
+        (Framing::Udp, Type::Acknowledgement) => "v:1 t:ACK c:",
+        (Framing::Udp, Type::Reset) => "v:1 t:RST c:",
+    });
+    code(out, pdu.code());
+    if framing == Framing::Udp {
         _ = write!(out, " i:{:04x}", pdu.mid().0);
     }
     out.push_str(" {");
@@ -326,6 +325,7 @@ mod tests {
         p.add_option(Number(4), &[]).unwrap();
         let line = show(&p, Framing::Tcp);
         assert_eq!(line, "v:Reliable c:CSM {} [ Max-Message-Size:8388928, Block-Wise-Transfer: ]\n");
+        assert!(show(&p, Framing::WebSocket).starts_with("v:WebSocket c:CSM {} [ Max-Message-Size:"));
     }
 
     #[test]
