@@ -66,6 +66,8 @@ pub struct Config {
     pub reconnect: Option<Duration>,
     /// The largest message over a reliable transport that this side takes, in bytes.
     pub csm_max_message_size: u32,
+    /// The most memory that messages take of which only a part has come, in bytes.
+    pub max_partial: usize,
     /// Requests to a group reach only resources that are marked for it.
     pub multicast_per_resource: bool,
     /// Critical options that the application handles itself.
@@ -87,6 +89,7 @@ impl Default for Config {
             csm_timeout: Duration::from_secs(1),
             reconnect: None,
             csm_max_message_size: 8_388_864,
+            max_partial: 256 << 20,
             multicast_per_resource: false,
             known_options: HashSet::new(),
             block_mode: Mode::default(),

@@ -11,9 +11,6 @@ use crate::protocol::session::{Path, Role, Session, SessionId, State, Transport}
 use crate::protocol::stream::{Cut, Cutter, StreamError};
 use crate::protocol::time::Instant;
 
-/// The most memory that messages take of which only a part has come, in bytes, in a context.
-pub(super) const MAX_PARTIAL: usize = 256 << 20;
-
 impl Engine {
     /// Opens a session over a reliable transport whose connection is being made.
     pub fn open_stream(
@@ -117,14 +114,25 @@ impl Engine {
                 self.handle_decoded(now, id, pdu, decoded);
                 return true;
             }
-            Ok(None) if self.partial > MAX_PARTIAL => {
-                self.abort(now, id, None, "too much is under way");
-            }
-            Ok(None) => {}
+            Ok(None) => self.limit_partial(now),
             Err(error) => self.break_off(now, id, error),
         }
         self.recycle(pdu);
         false
+    }
+
+    /// Messages of which only a part has come take memory until the rest is there. Of too much of it
+    /// the most is given back: whoever says little at a time is not disturbed by those who begin much
+    /// and end nothing. What this side asked for goes last.
+    pub(super) fn limit_partial(&mut self, now: Instant) {
+        while self.partial > self.config.max_partial {
+            let kept = |s: &Session| s.stream.as_ref().map_or(0, |s| s.inbound.kept() + s.framed);
+            let beginners = self.sessions.iter().filter(|(_, s)| kept(s) > 0);
+            let Some((id, _)) = beginners.max_by_key(|(_, s)| (s.role == Role::Server, kept(s))) else {
+                return;
+            };
+            self.abort(now, id, None, "too much is under way");
+        }
     }
 
     /// A whole message came, in a frame that says where it ends.

@@ -1,7 +1,6 @@
 //! Sessions over WebSockets (RFC 8323 §4): between the connection and the CSM there is an upgrade,
 //! which the driver does, and at the end there may be a close frame.
 
-use super::stream::MAX_PARTIAL;
 use super::{Engine, Event, Notice, Timer};
 use crate::message::Mid;
 use crate::protocol::event::NackReason;
@@ -109,8 +108,8 @@ impl Engine {
         let Some(stream) = self.stream_mut(id).filter(|s| !s.is_lost) else { return };
         let before = core::mem::replace(&mut stream.framed, kept);
         self.partial = self.partial - before + kept;
-        if kept > before && self.partial > MAX_PARTIAL {
-            self.abort(now, id, None, "too much is under way");
+        if kept > before {
+            self.limit_partial(now);
         }
     }
 

@@ -120,6 +120,28 @@ fn what_speaks_another_protocol_is_cut_off() {
     }
 }
 
+/// Those who begin much and end nothing are cut off, not who happens to speak next.
+#[test]
+fn of_too_many_messages_that_come_in_part_the_largest_goes() {
+    let mut end = server(100_000);
+    end.engine.config.max_partial = 20_000;
+    let others: Vec<_> = (10..13).map(|port| end.accept(port)).collect();
+    // A GET of which the last byte is missing, and three beginnings of long messages.
+    end.receive(&[0x01, 0x01]);
+    let long = [&[0xe0, 0x80, 0x00, 0x02, 0xff][..], &[0; 7995]].concat();
+    let hangs_up = |end: &mut End| end.drain().1.iter().filter(|h| *h == "HangUp").count();
+    for (n, other) in others.iter().enumerate() {
+        let mut piece = &long[..8000 - n];
+        while end.engine.handle_stream(crate::protocol::Instant(2000), *other, &mut piece) {}
+        assert_eq!(hangs_up(&mut end), usize::from(n == 2));
+    }
+    let is_there = |end: &End, id| end.engine.sessions().get(id).is_some();
+    assert_eq!(others.iter().map(|id| is_there(&end, *id)).collect::<Vec<_>>(), [false, true, true]);
+    assert!(end.engine.census().partial <= 20_000);
+    end.receive(b"t");
+    assert_eq!(codes(&end.drain().0), [Code::NOT_FOUND]);
+}
+
 #[test]
 fn requests_are_not_taken_while_their_answers_are_not_read() {
     let mut end = server(300);

@@ -66,6 +66,20 @@ impl End {
         end
     }
 
+    /// One more peer connects to a server, and has sent its CSM.
+    pub(super) fn accept(&mut self, port: u16) -> SessionId {
+        let address = |port| Address::Ip(([127, 0, 0, 1], port).into());
+        let path =
+            Path { socket: SocketId(port.into()), local: address(2), remote: address(port), ifindex: 0 };
+        let id = self.engine.accept_stream(NOW, path, Transport::Tcp).unwrap();
+        self.drain();
+        self.engine.handle_connected(NOW, id);
+        let mut csm = PLAIN_CSM;
+        while self.engine.handle_stream(NOW, id, &mut csm) {}
+        self.drain();
+        id
+    }
+
     pub(super) fn receive(&mut self, mut bytes: &[u8]) {
         while self.engine.handle_stream(NOW, self.id, &mut bytes) {}
     }
