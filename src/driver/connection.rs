@@ -63,10 +63,19 @@ impl Connection {
             (Transport::WebSocket, Some(_)) => Layer::WebSocket(Box::new(WebSocket::server())),
             (Transport::Udp | Transport::Tcp, _) => Layer::None,
         };
-        // What is there at once is still found in the loop if it has to be upgraded.
-        let is_connecting = socket.was_connecting() || matches!(layer, Layer::Upgrade);
+        let is_connecting = Connection::is_made_later(&socket, transport, listener);
         let (unread, outbound) = (Vec::new(), Vec::new());
         Connection { socket, session, listener, is_connecting, unread, layer, outbound, written: 0 }
+    }
+
+    /// Whether a connection is being made, or looked at in the loop as if it were: what is there at
+    /// once may have to be upgraded.
+    pub(super) fn is_made_later(
+        socket: &StreamSocket,
+        transport: Transport,
+        listener: Option<SocketId>,
+    ) -> bool {
+        socket.was_connecting() || transport == Transport::WebSocket && listener.is_none()
     }
 
     /// The stream is there: has what belongs on it first written. `false` if that cannot be, since

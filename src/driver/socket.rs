@@ -122,7 +122,7 @@ impl Sockets {
     }
 
     /// Takes a connection in: one that is being made, or one that came to a listener. `open` makes its
-    /// session when the name of the socket is known.
+    /// session when the name of the socket is known and the poller watches it.
     pub(super) fn add_connection(
         &mut self,
         poller: &Poller,
@@ -131,11 +131,17 @@ impl Sockets {
         listener: Option<SocketId>,
         open: impl FnOnce(SocketId) -> io::Result<SessionId>,
     ) -> io::Result<SessionId> {
-        let id = SocketId(self.slab.vacant_key() as u32);
-        let session = open(id)?;
+        let vacant = self.slab.vacant_entry();
+        let (key, fd) = (vacant.key(), socket.as_raw_fd());
+        let is_made = !Connection::is_made_later(&socket, transport, listener);
+        poller.add(fd, key as u64, is_made, !is_made)?;
+        let session = open(SocketId(key as u32)).inspect_err(|_| {
+            if let Err(e) = poller.remove(fd) {
+                crate::log!(WARN, "cannot stop watching a socket: {e}");
+            }
+        })?;
         let connection = Connection::new(Arc::new(socket), session, transport, listener);
-        let is_made = !connection.is_connecting;
-        self.add(poller, Kind::Connection(connection), is_made, !is_made)?;
+        vacant.insert(Entry { kind: Kind::Connection(connection), blocked: !is_made });
         Ok(session)
     }
 
