@@ -178,8 +178,11 @@ pub unsafe extern "C" fn coap_handle_event(
     event: coap_event_t,
     session: *mut coap_session_t,
 ) -> c_int {
-    // SAFETY: NULL or live, as the caller promises.
-    ffi(|| Some(raise(program(unsafe { context.as_ref() }?)?, session, event)))
+    ffi(|| {
+        // SAFETY: NULL or live, as the caller promises. The handler may free it.
+        let context = unsafe { share(context) }?;
+        Some(raise(program(&context)?, session, event))
+    })
 }
 
 /// Whether all that a program asked for is done: 1 if nothing waits to be acknowledged or sent,

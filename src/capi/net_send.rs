@@ -1,6 +1,7 @@
 //! `coap_net.h`, sending.
 
 use super::ffi::{ffi, ffi_or};
+use super::handle::share;
 use super::pdu::coap_pdu_t;
 use super::types::*;
 use crate::log;
@@ -8,6 +9,7 @@ use crate::message::{Code, Number, Pdu, Type, error};
 use crate::protocol::block::Upload;
 use crate::protocol::engine::SendError;
 use core::ffi::c_int;
+use std::sync::Arc;
 
 /// A message ID for the next message of a session. Returns 0 if there is no session.
 ///
@@ -37,19 +39,19 @@ pub unsafe extern "C" fn coap_send(session: *mut coap_session_t, pdu: *mut coap_
         // SAFETY: NULL or the caller's message, which is given away.
         let pdu = unsafe { coap_pdu_t::from_raw(pdu) }?;
         // SAFETY: NULL or live, as the caller promises.
-        let session = unsafe { session.as_ref() }?;
+        let session = unsafe { share(session) }?;
         session.await_ready();
-        send_with(session, pdu.inner, pdu.upload)
+        send_with(&session, pdu.inner, pdu.upload)
     })
 }
 
-/// Sends a message; says why if that fails.
-pub(super) fn send(session: &coap_session_t, pdu: Pdu) -> Option<coap_mid_t> {
+/// Sends a message; says why if that fails. It may run the application's code.
+pub(super) fn send(session: &Arc<coap_session_t>, pdu: Pdu) -> Option<coap_mid_t> {
     send_with(session, pdu, None)
 }
 
 /// The same, with the body that it is the beginning of.
-fn send_with(session: &coap_session_t, pdu: Pdu, upload: Option<Upload>) -> Option<coap_mid_t> {
+fn send_with(session: &Arc<coap_session_t>, pdu: Pdu, upload: Option<Upload>) -> Option<coap_mid_t> {
     // As with the reference, a program may also end an observation by a request of its own.
     if pdu.code().is_request()
         && pdu.option_uint(Number::OBSERVE) == Some(COAP_OBSERVE_CANCEL.into())
@@ -77,9 +79,9 @@ pub unsafe extern "C" fn coap_send_ack(
 ) -> coap_mid_t {
     ffi_or(COAP_INVALID_MID, || {
         // SAFETY: NULL or live, as the caller promises.
-        let (session, request) = unsafe { (session.as_ref()?, request.as_ref()?) };
-        (request.inner.kind() == Type::Confirmable && !is_over_stream(session)).then_some(())?;
-        send(session, Pdu::new(Type::Acknowledgement, Code::EMPTY, request.inner.mid(), 0))
+        let (session, request) = unsafe { (share(session)?, request.as_ref()?) };
+        (request.inner.kind() == Type::Confirmable && !is_over_stream(&session)).then_some(())?;
+        send(&session, Pdu::new(Type::Acknowledgement, Code::EMPTY, request.inner.mid(), 0))
     })
 }
 
@@ -115,9 +117,9 @@ pub unsafe extern "C" fn coap_send_message_type(
 ) -> coap_mid_t {
     ffi_or(COAP_INVALID_MID, || {
         // SAFETY: NULL or live, as the caller promises.
-        let (session, request) = unsafe { (session.as_ref()?, request.as_ref()?) };
-        let kind = super::pdu::checked_type(r#type).filter(|_| !is_over_stream(session))?;
-        send(session, Pdu::new(kind, Code::EMPTY, request.inner.mid(), 0))
+        let (session, request) = unsafe { (share(session)?, request.as_ref()?) };
+        let kind = super::pdu::checked_type(r#type).filter(|_| !is_over_stream(&session))?;
+        send(&session, Pdu::new(kind, Code::EMPTY, request.inner.mid(), 0))
     })
 }
 

@@ -444,7 +444,7 @@ pub unsafe extern "C" fn coap_session_set_mtu(session: *mut coap_session_t, mtu:
 pub unsafe extern "C" fn coap_session_max_pdu_size(session: *const coap_session_t) -> usize {
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
-        let session = unsafe { session.as_ref() }?;
+        let session = unsafe { share(session) }?;
         session.await_ready();
         session.read(Session::max_pdu_size)
     })
@@ -524,13 +524,13 @@ pub unsafe extern "C" fn coap_session_init_token(
 pub unsafe extern "C" fn coap_session_send_ping(session: *mut coap_session_t) -> coap_mid_t {
     ffi_or(COAP_INVALID_MID, || {
         // SAFETY: NULL or live, as the caller promises.
-        let session = unsafe { session.as_ref() }?;
+        let session = unsafe { share(session) }?;
         let ping = session.change(|s| match s.transport.is_reliable() {
             true if s.state != State::Established => None,
             true => Some(Pdu::new(Type::Confirmable, Code::PING, Mid(0), 0)),
             false => Some(Pdu::new(Type::Confirmable, Code::EMPTY, s.new_mid(), 0)),
         })?;
-        super::net_send::send(session, ping?)
+        super::net_send::send(&session, ping?)
     })
 }
 
@@ -547,7 +547,7 @@ pub unsafe extern "C" fn coap_new_pdu(
 ) -> *mut coap_pdu_t {
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
-        let session = unsafe { session.as_ref() }?;
+        let session = unsafe { share(session) }?;
         let kind = super::pdu::checked_type(r#type)?;
         let code = Code(u8::try_from(code).ok()?);
         session.await_ready();

@@ -61,8 +61,9 @@ impl SessionHandle {
     }
 
     /// If it is over a stream whose connection is being made by this side, runs the loop until that has
-    /// come about or not, for as long as a CSM may take.
-    pub fn await_ready(&self) {
+    /// come about or not, for as long as a CSM may take. Handlers run meanwhile, and may let go of the
+    /// session: whoever waits has a share of it.
+    pub fn await_ready(self: &Arc<Self>) {
         if self.transport.is_reliable() {
             self.context.await_ready(self.id);
         }
