@@ -66,41 +66,6 @@ impl core::fmt::Display for EventName {
     }
 }
 
-/// The name of an event's constant.
-fn event_name(event: coap_event_t) -> Option<&'static str> {
-    macro_rules! name_of {
-        ($($name:ident)*) => { match event { $($name => Some(stringify!($name)),)* _ => None } };
-    }
-    name_of!(
-        COAP_EVENT_DTLS_CLOSED
-        COAP_EVENT_DTLS_CONNECTED
-        COAP_EVENT_DTLS_RENEGOTIATE
-        COAP_EVENT_DTLS_ERROR
-        COAP_EVENT_TCP_CONNECTED
-        COAP_EVENT_TCP_CLOSED
-        COAP_EVENT_TCP_FAILED
-        COAP_EVENT_SESSION_CONNECTED
-        COAP_EVENT_SESSION_CLOSED
-        COAP_EVENT_SESSION_FAILED
-        COAP_EVENT_PARTIAL_BLOCK
-        COAP_EVENT_XMIT_BLOCK_FAIL
-        COAP_EVENT_SERVER_SESSION_NEW
-        COAP_EVENT_SERVER_SESSION_DEL
-        COAP_EVENT_BAD_PACKET
-        COAP_EVENT_MSG_RETRANSMITTED
-        COAP_EVENT_OSCORE_DECRYPTION_FAILURE
-        COAP_EVENT_OSCORE_NOT_ENABLED
-        COAP_EVENT_OSCORE_NO_PROTECTED_PAYLOAD
-        COAP_EVENT_OSCORE_NO_SECURITY
-        COAP_EVENT_OSCORE_INTERNAL_ERROR
-        COAP_EVENT_OSCORE_DECODE_ERROR
-        COAP_EVENT_WS_PACKET_SIZE
-        COAP_EVENT_WS_CONNECTED
-        COAP_EVENT_WS_CLOSED
-        COAP_EVENT_KEEPALIVE_FAILURE
-    )
-}
-
 /// Lends C a message that may be missing.
 fn with_sent<R>(sent: Option<Pdu>, body: impl FnOnce(*const coap_pdu_t) -> R) -> R {
     match sent {

@@ -4,6 +4,7 @@ use super::forward_decls::coap_session_t;
 use core::ffi::c_int;
 
 c_enum! {
+    #[names(event_name)]
     /// What an event handler is told of.
     pub enum coap_event_t {
         /// The (D)TLS session has ended.

@@ -7,8 +7,18 @@
 //! a real enum.
 #![allow(non_camel_case_types)]
 
-/// Declares a C enum: see the module's documentation.
+/// Declares a C enum: see the module's documentation. With `#[names(function)]` in front, also a function
+/// that gives the name of a value.
 macro_rules! c_enum {
+    (#[names($names:ident)] $(#[$doc:meta])* pub enum $name:ident {
+        $($(#[$value_doc:meta])* $value:ident = $number:expr,)*
+    }) => {
+        c_enum! { $(#[$doc])* pub enum $name { $($(#[$value_doc])* $value = $number,)* } }
+
+        pub(crate) fn $names(value: $name) -> Option<&'static str> {
+            match value { $($value => Some(stringify!($value)),)* _ => None }
+        }
+    };
     ($(#[$doc:meta])* pub enum $name:ident { $($(#[$value_doc:meta])* $value:ident = $number:expr,)* }) => {
         $(#[$doc])*
         pub type $name = ::core::ffi::c_uint;
