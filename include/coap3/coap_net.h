@@ -280,7 +280,7 @@ void coap_io_do_epoll(coap_context_t *ctx, struct epoll_event *events, size_t ne
  * be sent or acknowledged, an acknowledged request for its response, or a request that was put
  * aside to be answered; and, with COAP_BLOCK_USE_LIBCOAP, if any request waits for its response, or
  * something is observed. Else 0. What is not answered within EXCHANGE_LIFETIME (247 seconds) does
- * not count any more. It looks at all sessions.
+ * not count any more. It looks at the sessions that have sent requests.
  *
  * @pre `context` is NULL or live.
  */

@@ -190,7 +190,7 @@ pub unsafe extern "C" fn coap_io_do_epoll(
 /// be sent or acknowledged, an acknowledged request for its response, or a request that was put
 /// aside to be answered; and, with COAP_BLOCK_USE_LIBCOAP, if any request waits for its response, or
 /// something is observed. Else 0. What is not answered within EXCHANGE_LIFETIME (247 seconds) does
-/// not count any more. It looks at all sessions.
+/// not count any more. It looks at the sessions that have sent requests.
 ///
 /// # Safety
 /// `context` is NULL or live.

@@ -342,10 +342,10 @@ impl Engine {
     }
 
     /// Whether a response is still to come that this side has been promised by an acknowledgement, or,
-    /// where the library follows requests to their ends, any response or notification. Looks at all
-    /// sessions.
-    pub fn is_expecting(&self, now: Instant) -> bool {
-        self.sessions.iter().any(|(_, s)| {
+    /// where the library follows requests to their ends, any response or notification. Looks at the
+    /// sessions that have sent requests.
+    pub fn is_expecting(&mut self, now: Instant) -> bool {
+        self.sessions.asking().any(|s| {
             let any = s.block_mode.has(crate::protocol::block::Mode::USE_LIBCOAP);
             s.exchanges.awaits(now, s.params().exchange_lifetime(), any)
         })

@@ -85,6 +85,9 @@ impl Engine {
     /// turn when NSTART of them are under way. Returns the message ID.
     pub fn send(&mut self, now: Instant, id: SessionId, mut pdu: Pdu) -> Result<Mid, SendError> {
         self.check(id, &pdu)?;
+        if pdu.code().is_request() {
+            self.sessions.note_asking(id);
+        }
         let session = self.sessions.get_mut(id).ok_or(SendError::Closed)?;
         let is_reliable = session.transport.is_reliable();
         let is_up = !matches!(session.state, State::Connecting | State::Csm);

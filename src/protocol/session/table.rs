@@ -7,7 +7,7 @@ use super::{NOBODY, Path, PeerKey, Role, Session, SessionId, State};
 use crate::message::Type;
 use crate::protocol::time::Instant;
 use core::hash::BuildHasher;
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 use slab::Slab;
 
 /// All sessions of a context.
@@ -20,6 +20,8 @@ pub struct Sessions {
     oldest: u32,
     newest: u32,
     listed: usize,
+    /// Those that have sent requests, by their places; some may have all answers by now.
+    asking: HashSet<u32>,
 }
 
 impl Default for Sessions {
@@ -32,6 +34,7 @@ impl Default for Sessions {
             oldest: NOBODY,
             newest: NOBODY,
             listed: 0,
+            asking: HashSet::new(),
         }
     }
 }
@@ -117,6 +120,7 @@ impl Sessions {
     pub fn remove(&mut self, id: SessionId) -> Option<Session> {
         self.end(id);
         self.get(id)?;
+        self.asking.remove(&id.index);
         self.slab.try_remove(id.index())
     }
 
@@ -162,6 +166,20 @@ impl Sessions {
     /// How many sessions peers opened and the application does not hold.
     pub fn listed(&self) -> usize {
         self.listed
+    }
+
+    /// A session is about to send a request.
+    pub fn note_asking(&mut self, id: SessionId) {
+        if self.get(id).is_some_and(|s| s.exchanges.is_empty()) {
+            self.asking.insert(id.index);
+        }
+    }
+
+    /// The sessions that have sent requests and may expect answers, in no order.
+    pub fn asking(&mut self) -> impl Iterator<Item = &Session> {
+        let Sessions { slab, asking, .. } = self;
+        asking.retain(|index| slab.get(*index as usize).is_some_and(|s| !s.exchanges.is_empty()));
+        asking.iter().filter_map(|index| slab.get(*index as usize))
     }
 
     /// How many there are.
@@ -260,6 +278,27 @@ mod tests {
         assert_eq!(a.index(), b.index());
         assert!(t.get(a).is_none() && t.remove(a).is_none());
         assert!(t.get(b).is_some());
+    }
+
+    #[test]
+    fn those_that_ask_are_found_until_they_are_answered_or_end() {
+        let mut t = Sessions::default();
+        let ids: Vec<_> = (1..=4).map(|p| t.insert(session(p)).unwrap()).collect();
+        for id in &ids[..3] {
+            t.note_asking(*id);
+            t.get_mut(*id).unwrap().exchanges.begin(Instant(0), b"t", false, None);
+        }
+        let ports = |t: &mut Sessions| {
+            let mut found: Vec<_> = t.asking().map(|s| s.path.remote.clone()).collect();
+            found.sort_unstable_by_key(|a| format!("{a}"));
+            found
+        };
+        assert_eq!(ports(&mut t), [path(1).remote, path(2).remote, path(3).remote]);
+        t.get_mut(ids[0]).unwrap().exchanges.answer(b"t", false);
+        t.remove(ids[1]);
+        assert_eq!(t.insert(session(5)).unwrap().index(), ids[1].index());
+        assert_eq!(ports(&mut t), [path(3).remote]);
+        assert_eq!(t.asking.len(), 1);
     }
 
     #[test]

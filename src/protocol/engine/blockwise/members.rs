@@ -37,6 +37,7 @@ impl Engine {
             return false;
         }
         let lifetime = session.params().exchange_lifetime();
+        // It was taken for the answer, so that the session is still among those that ask.
         session.exchanges.begin(now, received.token(), false, Some(lifetime));
         true
     }
