@@ -112,13 +112,15 @@ int coap_get_block(const coap_pdu_t *pdu, coap_option_num_t number, coap_block_t
 
 /**
  * The same with the number of bytes that the block takes, for a message of `session`, which may
- * be NULL.
+ * be NULL. Over streams size 7 stands for blocks of several kilobytes (BERT, RFC 8323 section 6), if the
+ * peer takes them; `chunk_size` is then what `pdu` has of them.
  *
- * Returns 1, or 0 if there is none or it has the reserved size 7; then all of `*block` is 0.
+ * Returns 1, or 0 if there is none or it has a size 7 that stands for nothing; then all of `*block`
+ * is 0.
  *
  * @pre `session` is NULL or live, `pdu` is NULL or a live message; `block` is NULL or may be written.
  */
-int coap_get_block_b(const coap_session_t *_session,
+int coap_get_block_b(const coap_session_t *session,
                      const coap_pdu_t *pdu,
                      coap_option_num_t number,
                      coap_block_b_t *block);
@@ -144,7 +146,7 @@ int coap_write_block_opt(coap_block_t *block,
  *
  * @pre `session` is NULL or live; `block` is NULL or valid; `pdu` is NULL or a live message.
  */
-int coap_write_block_b_opt(coap_session_t *_session,
+int coap_write_block_b_opt(coap_session_t *session,
                            coap_block_b_t *block,
                            coap_option_num_t number,
                            coap_pdu_t *pdu,
