@@ -2,7 +2,9 @@
  * endpoints.
  *
  * mend idle_sessions: coap_context_set_max_idle_sessions() has no effect on sessions over TCP on the reference. Ours
- *   closes the one that has been idle for longest. */
+ *   closes the one that has been idle for longest.
+ * mend handshake_sessions: nor has coap_context_set_max_handshake_sessions() there. Ours closes the oldest of those
+ *   whose peers have said nothing yet. */
 #include "stream.h"
 
 static coap_context_t *context;
@@ -182,6 +184,35 @@ one_idle(void) {
   coap_context_set_max_idle_sessions(context, 0);
 }
 
+/* Peers that connect and say nothing, while one that does is served. */
+static void
+half_open(void) {
+  stream_t peers[4], honest;
+  char open[5] = "";
+  show("-- two connections without a CSM are allowed");
+  coap_context_set_max_handshake_sessions(context, 2);
+  watch_nothing(context);
+  honest = stream_connect(port);
+  stream_expect(&honest, context, "peer gets");
+  stream_send_hex(&honest, "00 e1");
+  for (int i = 0; i < 4; i++) {
+    peers[i] = stream_connect(port);
+    stream_expect(&peers[i], context, "peer gets");
+  }
+  stream_ask(&honest, context, "GET", "22 01 746b b1 72");
+  for (int i = 0; i < 4; i++) {
+    stream_pull(&peers[i]);
+    open[i] = peers[i].ended ? '-' : '+';
+    stream_close(&peers[i]);
+  }
+  stream_close(&honest);
+  RUN_FOR(context, 50);
+  mend("handshake_sessions", "--++", "%s", open);
+  watch(context);
+  coap_register_pong_handler(context, watch_pong);
+  coap_context_set_max_handshake_sessions(context, 0);
+}
+
 static void
 endpoints(void) {
   coap_address_t address = loopback(port);
@@ -214,6 +245,7 @@ main(void) {
   holding();
   idle();
   one_idle();
+  half_open();
   endpoints();
   coap_free_context(context);
   coap_cleanup();

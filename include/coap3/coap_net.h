@@ -455,8 +455,9 @@ unsigned int coap_context_get_session_timeout(const coap_context_t *context);
 void coap_context_set_keepalive(coap_context_t *context, unsigned int seconds);
 
 /**
- * Sets how many handshakes of secured sessions a server has under way; 0 stands for the default.
- * It limits sessions of transports with a handshake only.
+ * Sets how many connections a server has whose peers have not come to a session yet: over TCP and
+ * WebSockets they wait for the peer's CSM (RFC 8323 §5.3) or the HTTP request before it. One more ends
+ * the oldest of them, so that nobody is locked out. 0, as at first, stands for any number.
  *
  * @pre `context` is NULL or live.
  */

@@ -139,8 +139,9 @@ pub unsafe extern "C" fn coap_context_set_keepalive(context: *mut coap_context_t
     }
 }
 
-/// Sets how many handshakes of secured sessions a server has under way; 0 stands for the default.
-/// It limits sessions of transports with a handshake only.
+/// Sets how many connections a server has whose peers have not come to a session yet: over TCP and
+/// WebSockets they wait for the peer's CSM (RFC 8323 §5.3) or the HTTP request before it. One more ends
+/// the oldest of them, so that nobody is locked out. 0, as at first, stands for any number.
 ///
 /// # Safety
 /// `context` is NULL or live.
@@ -150,7 +151,12 @@ pub unsafe extern "C" fn coap_context_set_max_handshake_sessions(
     max_handshake_sessions: c_uint,
 ) {
     // SAFETY: as the caller promises.
-    unsafe { change_settings(context, |s, _| s.max_handshake_sessions = max_handshake_sessions) }
+    unsafe {
+        change_settings(context, |settings, state| {
+            settings.max_handshake_sessions = max_handshake_sessions;
+            state.engine.config.max_handshake_sessions = max_handshake_sessions as usize;
+        });
+    }
 }
 
 /// What `coap_context_set_max_handshake_sessions()` set.

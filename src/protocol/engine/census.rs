@@ -7,6 +7,10 @@ use super::Engine;
 pub(crate) struct Census {
     pub(crate) sessions: usize,
     pub(crate) listed: usize,
+    /// Connections of peers that are not ready.
+    pub(crate) opening: usize,
+    /// The same, with those that were once.
+    pub(crate) opening_order: usize,
     pub(crate) outstanding: usize,
     pub(crate) waiting: usize,
     pub(crate) exchanges: usize,
@@ -32,6 +36,8 @@ impl Engine {
         Census {
             sessions: self.sessions.len(),
             listed: self.sessions.listed(),
+            opening: self.opening.len(),
+            opening_order: self.opening.order_len(),
             outstanding: self.outstanding.len(),
             waiting: self.sessions.iter().map(|(_, s)| s.waiting_len()).sum(),
             exchanges: self.sessions.iter().map(|(_, s)| s.exchanges.len()).sum(),

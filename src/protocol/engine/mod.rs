@@ -15,6 +15,7 @@ mod inbound;
 mod keepalive;
 mod observe;
 mod observing;
+mod opening;
 mod outbound;
 mod reconnect;
 mod request;
@@ -60,6 +61,8 @@ pub struct Config {
     pub session_timeout: Duration,
     /// The most idle sessions that peers opened; 0 for no limit.
     pub max_idle_sessions: usize,
+    /// The most connections of peers that wait for an upgrade or a CSM; 0 for no limit.
+    pub max_handshake_sessions: usize,
     /// How long the CSM of a peer may take (RFC 8323 §5.3).
     pub csm_timeout: Duration,
     /// After how long a lost connection of this side is made again; `None` for never.
@@ -86,6 +89,7 @@ impl Default for Config {
             max_token: Token::DEFAULT_MAX as u32,
             session_timeout: Duration::from_secs(300),
             max_idle_sessions: 0,
+            max_handshake_sessions: 0,
             csm_timeout: Duration::from_secs(1),
             reconnect: None,
             csm_max_message_size: 8_388_864,
@@ -146,6 +150,7 @@ pub struct Engine {
     /// The resources.
     pub resources: Table<Handle>,
     sessions: Sessions,
+    opening: opening::Opening,
     outstanding: HashMap<(SessionId, Mid), Outstanding>,
     duplicates: Duplicates,
     asyncs: Asyncs,
@@ -197,6 +202,7 @@ impl Engine {
             is_lost: || false,
             resources: Table::default(),
             sessions: Sessions::default(),
+            opening: opening::Opening::default(),
             outstanding: HashMap::new(),
             duplicates: Duplicates::default(),
             asyncs: Asyncs::default(),

@@ -108,6 +108,7 @@ impl Engine {
     }
 
     fn ready(&mut self, id: SessionId) {
+        self.ends_to_open(id);
         if let Some(session) = self.sessions.get(id) {
             crate::log!(DEBUG, "***{session}: session connected");
         }

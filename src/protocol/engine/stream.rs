@@ -27,9 +27,11 @@ impl Engine {
     /// A peer has made a connection. `None` if it is one too many.
     pub fn accept_stream(&mut self, now: Instant, path: Path, transport: Transport) -> Option<SessionId> {
         self.make_room(now);
+        self.make_room_to_open(now);
         let mut session = self.new_session(now, path, Role::Server);
         session.over_stream(transport);
         let id = self.sessions.insert(session)?;
+        self.begins_to_open(id);
         self.notice(id, Notice::Connected);
         self.notice(id, Notice::Opened);
         Some(id)
@@ -336,6 +338,7 @@ impl Engine {
 
     /// Lets go of all that is kept for the connection of a session.
     pub(super) fn forget_stream(&mut self, id: SessionId) {
+        self.ends_to_open(id);
         let Some(stream) = self.sessions.get_mut(id).and_then(|s| s.stream.as_deref_mut()) else { return };
         stream.is_blocked = false;
         self.partial -= stream.inbound.kept() + core::mem::take(&mut stream.framed);

@@ -19,6 +19,7 @@ mod malformed;
 mod matching;
 mod members;
 mod observe;
+mod opening;
 mod operations;
 mod quick;
 mod quick_bodies;
