@@ -8,7 +8,7 @@ use crate::address::Address;
 use crate::message::option::encode_uint;
 use crate::message::{Code, Mid, Number, Pdu, Type};
 use crate::net::websocket::{CloseCode, Error, Host, Received, WebSocket};
-use crate::protocol::block::{MAX_SZX, Mode, Shared, Upload};
+use crate::protocol::block::{Mode, Shared, Upload};
 use crate::protocol::engine::Representation;
 use crate::protocol::event::{Event, NackReason, Notice, Request};
 use crate::protocol::resource::{Flags, Kind, Resource, ResourceId};
@@ -44,8 +44,8 @@ fn block_of(pdu: &Pdu) -> Option<u64> {
 /// What an application does at some time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Deed {
-    /// The client asks for a body of so many bytes, with one of so many.
-    Ask { up: usize, down: usize },
+    /// The client, or the server, asks for a body of so many bytes, with one of so many.
+    Ask { up: usize, down: usize, by_server: bool },
     /// The client observes.
     Observe,
     /// What it observes changes.
@@ -103,7 +103,10 @@ impl Scenario {
             2..=4 => Deed::Change,
             5 | 6 => Deed::Ping(rng.bool()),
             7 if rng.u8(0..4) == 0 => Deed::Release,
-            _ => Deed::Ask { up: length(&mut rng), down: length(&mut rng) },
+            _ => {
+                let by_server = rng.u8(0..4) == 0;
+                Deed::Ask { up: length(&mut rng), down: length(&mut rng), by_server }
+            }
         });
         let deeds = deeds.collect();
         let end = (rng.u8(0..4) > 0).then(|| {
@@ -205,6 +208,10 @@ impl Side {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut engine = Engine::new(Box::new(move || rng.u64(..)));
         engine.config.csm_max_message_size = scenario.sizes[number];
+        if scenario.sizes.iter().any(|size| *size < BASE_MESSAGE_SIZE) {
+            // Before it is heard nobody knows of it, and messages of the base size may come.
+            engine.config.csm_timeout = Duration::from_secs(1000);
+        }
         if scenario.with_blocks {
             engine.config.block_mode = SINGLE;
         }
@@ -326,7 +333,7 @@ impl Side {
             Ok(Some(Received::Open)) => self.engine.handle_upgraded(now, self.id),
             Ok(Some(Received::Message(message))) => self.engine.handle_frame(now, self.id, &message),
             Ok(Some(Received::Closed(_))) => self.engine.handle_closed(now, self.id, false),
-            Err(Error::Frame(_)) => panic!("a bad frame"),
+            Err(Error::Frame(e)) => panic!("a bad frame: {e:?}"),
             Err(Error::Refused(_) | Error::NotUpgraded(_)) => panic!("not upgraded"),
         }
         true
@@ -434,14 +441,14 @@ struct Joined<'a> {
     wires: [VecDeque<u8>; 2],
     is_made: bool,
     /// The tokens of requests, and whether they observe.
-    sent: Vec<(Vec<u8>, bool)>,
+    sent: [Vec<(Vec<u8>, bool)>; 2],
     pings: [usize; 2],
 }
 
 impl<'a> Joined<'a> {
     fn new(scenario: &'a Scenario) -> Self {
         let mut sides = [0, 1].map(|n| Side::new(scenario.seed ^ (0xa5 << n), scenario, n));
-        sides[1].serve("r", false);
+        sides.iter_mut().for_each(|side| side.serve("r", false));
         sides[1].serve("o", true);
         Joined {
             scenario,
@@ -450,7 +457,7 @@ impl<'a> Joined<'a> {
             sides,
             wires: [VecDeque::new(), VecDeque::new()],
             is_made: false,
-            sent: Vec::new(),
+            sent: [Vec::new(), Vec::new()],
             pings: [0; 2],
         }
     }
@@ -536,11 +543,15 @@ impl<'a> Joined<'a> {
         }
     }
 
-    fn request(&mut self, code: Code, path: &str) -> Option<Pdu> {
-        let client = &mut self.sides[0];
-        let session = client.engine.session_mut(client.id)?;
+    fn request(&mut self, from: usize, code: Code, path: &str) -> Option<Pdu> {
+        if from == 1 && !self.is_made {
+            // There is no such session yet.
+            return None;
+        }
+        let side = &mut self.sides[from];
+        let session = side.engine.session_mut(side.id)?;
         let mut pdu = Pdu::new(Type::Confirmable, code, Mid(0), session.max_pdu_size());
-        pdu.set_token(&[self.sent.len() as u8, 0x77]).unwrap();
+        pdu.set_token(&[self.sent[from].len() as u8, 0x77]).unwrap();
         pdu.add_option(Number::URI_PATH, path.as_bytes()).unwrap();
         Some(pdu)
     }
@@ -548,36 +559,37 @@ impl<'a> Joined<'a> {
     fn act(&mut self, deed: Deed) {
         let now = self.now;
         match deed {
-            Deed::Ask { up, down } => {
+            Deed::Ask { up, down, by_server } => {
+                let from = usize::from(by_server);
                 let code = if up > 0 { Code::PUT } else { Code::GET };
-                let Some(mut pdu) = self.request(code, "r") else { return };
+                let Some(mut pdu) = self.request(from, code, "r") else { return };
                 let token = pdu.token().to_vec();
                 let sizes = (up as u64) << 24 | (down as u64) << 8 | u64::from(token[0]);
                 pdu.add_option(INDEX, &encode_uint(sizes)).unwrap();
-                let client = &mut self.sides[0];
-                let tag = client.engine.session_mut(client.id).unwrap().new_request_tag();
+                let side = &mut self.sides[from];
+                let session = side.engine.session_mut(side.id).unwrap();
+                let (tag, largest) = (session.new_request_tag(), session.largest_block());
                 let bytes: Shared = Arc::new(body(up, token[0]));
-                let is_whole = up == 0 || self.scenario.with_blocks;
                 let upload = match up {
                     0 => None,
-                    _ if is_whole => match Upload::begin(&mut pdu, &bytes, MAX_SZX, &tag) {
+                    _ if self.scenario.with_blocks => match Upload::begin(&mut pdu, &bytes, largest, &tag) {
                         Ok(upload) => upload,
                         Err(_) => return,
                     },
                     _ if pdu.set_payload((*bytes).as_ref()).is_ok() => None,
                     _ => return,
                 };
-                if client.engine.submit(now, client.id, pdu, upload).is_ok() {
-                    self.sent.push((token, false));
+                if side.engine.submit(now, side.id, pdu, upload).is_ok() {
+                    self.sent[from].push((token, false));
                 }
             }
             Deed::Observe => {
-                let Some(mut pdu) = self.request(Code::GET, "o") else { return };
+                let Some(mut pdu) = self.request(0, Code::GET, "o") else { return };
                 pdu.add_option(Number::OBSERVE, &[]).unwrap();
                 let client = &mut self.sides[0];
                 let token = pdu.token().to_vec();
                 if client.engine.submit(now, client.id, pdu, None).is_ok() {
-                    self.sent.push((token, true));
+                    self.sent[0].push((token, true));
                 }
             }
             Deed::Change => {
@@ -675,18 +687,27 @@ impl<'a> Joined<'a> {
 
     /// Every request has one outcome, unless the application has let go of the session.
     fn check(&self) {
-        let client = &self.sides[0];
+        let [client, server] = &self.sides;
         let is_left = matches!(self.scenario.end, Some((_, End::Left)));
-        for (token, observes) in &self.sent {
-            let outcome = client.outcomes.get(token).copied().unwrap_or_default();
-            let n = outcome.responses + outcome.nacks;
-            assert!(n == 1 || n == 0 && (*observes || is_left), "{token:?}: {outcome:?} {:#?}", self.sides);
+        for (n, side) in self.sides.iter().enumerate() {
+            for (token, observes) in &self.sent[n] {
+                let outcome = side.outcomes.get(token).copied().unwrap_or_default();
+                let outcomes = outcome.responses + outcome.nacks;
+                let may_have_none = *observes || is_left && n == 0;
+                assert!(
+                    outcomes == 1 || outcomes == 0 && may_have_none,
+                    "side {n}, {token:?}: {outcome:?} {:#?}",
+                    self.sides
+                );
+            }
         }
-        if !client.has_hung_up {
-            let nacks: usize = client.outcomes.values().map(|o| o.nacks).sum();
-            // What was sent before the peer said how much it takes may be too much.
-            assert!(nacks == 0 || self.scenario.sizes[1] < BASE_MESSAGE_SIZE, "nothing was lost");
-            assert_eq!([client.pongs, self.sides[1].pongs], self.pings);
+        if !client.has_hung_up && !server.has_hung_up {
+            for (n, side) in self.sides.iter().enumerate() {
+                let nacks: usize = side.outcomes.values().map(|o| o.nacks).sum();
+                // What was sent before the peer said how much it takes may be too much.
+                assert!(nacks == 0 || self.scenario.sizes[1 - n] < BASE_MESSAGE_SIZE, "nothing was lost");
+            }
+            assert_eq!([client.pongs, server.pongs], self.pings);
         }
         // One says that there is no upgrade, another that nothing was sent.
         assert!(client.unnamed <= 1 + usize::from(client.notices.contains(&Notice::NotUpgraded)));
