@@ -1,7 +1,7 @@
 /*
  * A server for peers that were not written for this library.
  *
- *   server ADDRESS PORT [max-idle N] [timeout SECONDS] [block-mode BITS] [log LEVEL]
+ *   server ADDRESS PORT [max-idle N] [max-handshake N] [timeout SECONDS] [block-mode BITS] [log LEVEL]
  *
  * /hello     GET the stored text, PUT stores, DELETE empties
  * /echo      POST answers the payload, with its Content-Format
@@ -300,6 +300,8 @@ main(int argc, char **argv) {
 
     if (!strcmp(argv[i], "max-idle"))
       coap_context_set_max_idle_sessions(context, value);
+    else if (!strcmp(argv[i], "max-handshake"))
+      coap_context_set_max_handshake_sessions(context, value);
     else if (!strcmp(argv[i], "timeout"))
       coap_context_set_session_timeout(context, value);
 #ifndef WITHOUT_BLOCK

@@ -457,7 +457,7 @@ void coap_context_set_keepalive(coap_context_t *context, unsigned int seconds);
 /**
  * Sets how many connections a server has whose peers have not come to a session yet: over TCP and
  * WebSockets they wait for the peer's CSM (RFC 8323 §5.3) or the HTTP request before it. One more ends
- * the oldest of them, so that nobody is locked out. 0, as at first, stands for any number.
+ * the oldest of them, so that nobody is locked out. 0, as at first, stands for 4,096.
  *
  * @pre `context` is NULL or live.
  */

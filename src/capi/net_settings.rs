@@ -141,7 +141,7 @@ pub unsafe extern "C" fn coap_context_set_keepalive(context: *mut coap_context_t
 
 /// Sets how many connections a server has whose peers have not come to a session yet: over TCP and
 /// WebSockets they wait for the peer's CSM (RFC 8323 §5.3) or the HTTP request before it. One more ends
-/// the oldest of them, so that nobody is locked out. 0, as at first, stands for any number.
+/// the oldest of them, so that nobody is locked out. 0, as at first, stands for 4,096.
 ///
 /// # Safety
 /// `context` is NULL or live.

@@ -441,6 +441,15 @@ impl Session {
         self.is_idle() && self.observers == 0
     }
 
+    /// Whether it is one of those of which the one idle for longest makes room for others. A peer that
+    /// has only connected, and waits to be upgraded, is not: it must not push out those that are there.
+    pub fn is_listed(&self) -> bool {
+        let waits = self.transport == Transport::WebSocket
+            && self.state == State::Connecting
+            && self.stream.as_ref().is_some_and(|s| !s.is_upgraded);
+        self.role == Role::Server && self.holds == 0 && self.state != State::Ended && !waits
+    }
+
     /// Whether it may be closed without anybody on this side missing it.
     pub fn is_idle(&self) -> bool {
         self.holds == 0

@@ -61,7 +61,8 @@ pub struct Config {
     pub session_timeout: Duration,
     /// The most idle sessions that peers opened; 0 for no limit.
     pub max_idle_sessions: usize,
-    /// The most connections of peers that wait for an upgrade or a CSM; 0 for no limit.
+    /// The most connections of peers that wait for an upgrade or a CSM; 0 for as many as there may be
+    /// at most.
     pub max_handshake_sessions: usize,
     /// How long the CSM of a peer may take (RFC 8323 §5.3).
     pub csm_timeout: Duration,
@@ -178,8 +179,6 @@ pub struct Engine {
     heard: Instant,
     /// Bytes of messages that came in part.
     partial: usize,
-    /// Sessions of peers that wait to be upgraded, or have waited, in the order in which they came.
-    upgrading: VecDeque<SessionId>,
     deadlines: Deadlines<Timer>,
     events: VecDeque<Event>,
     transmits: Transmits,
@@ -220,7 +219,6 @@ impl Engine {
             told: None,
             heard: Instant::default(),
             partial: 0,
-            upgrading: VecDeque::new(),
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
             transmits: Transmits::default(),

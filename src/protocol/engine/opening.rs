@@ -19,6 +19,9 @@ pub(super) struct Opening {
 /// So many entries that stand for nothing are not worth looking for.
 const MAX_STALE: usize = 32;
 
+/// The most such connections if the application has set no limit. Over WebSockets they may last.
+const MAX_OPENING: usize = 4096;
+
 impl Opening {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
@@ -36,8 +39,11 @@ impl Engine {
     /// Ends the oldest connections that have not come to a session, if a new one would be one too
     /// many.
     pub(super) fn make_room_to_open(&mut self, now: Instant) {
-        let max = self.config.max_handshake_sessions;
-        while max > 0 && self.opening.count >= max {
+        let max = match self.config.max_handshake_sessions {
+            0 => MAX_OPENING,
+            max => max,
+        };
+        while self.opening.count >= max {
             let Some(id) = self.opening.order.pop_front() else { return };
             if !self.is_opening(id) {
                 continue;

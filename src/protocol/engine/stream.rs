@@ -26,7 +26,9 @@ impl Engine {
 
     /// A peer has made a connection. `None` if it is one too many.
     pub fn accept_stream(&mut self, now: Instant, path: Path, transport: Transport) -> Option<SessionId> {
-        self.make_room(now);
+        if transport != Transport::WebSocket {
+            self.make_room(now);
+        }
         self.make_room_to_open(now);
         let mut session = self.new_session(now, path, Role::Server);
         session.over_stream(transport);

@@ -4,12 +4,9 @@
 use super::{Engine, Event, Notice, Timer};
 use crate::message::Mid;
 use crate::protocol::event::NackReason;
-use crate::protocol::session::{Role, Session, SessionId, State, Transport};
+use crate::protocol::session::{Role, SessionId, State, Transport};
 use crate::protocol::time::Instant;
 use core::time::Duration;
-
-/// The most connections of peers that wait to be upgraded; for one more the oldest is given up.
-const MAX_UPGRADES: usize = 1024;
 
 /// How long an upgrade may take.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,45 +20,33 @@ impl Engine {
             if let Some(stream) = self.stream_mut(id) {
                 stream.csm_deadline = Some(deadline);
             }
-            self.limit_upgrades(now, id);
         }
         is_due
     }
 
-    /// Sees to it that peers that connect and do not go on take no more than their share.
-    fn limit_upgrades(&mut self, now: Instant, id: SessionId) {
-        if self.sessions.get(id).is_none_or(|s| s.role == Role::Client) {
-            return;
-        }
-        self.upgrading.push_back(id);
-        if self.upgrading.len() > MAX_UPGRADES {
-            let sessions = &self.sessions;
-            self.upgrading.retain(|id| sessions.get(*id).is_some_and(is_upgrading));
-        }
-        if self.upgrading.len() > MAX_UPGRADES
-            && let Some(oldest) = self.upgrading.pop_front()
-        {
-            if let Some(session) = self.sessions.get(oldest) {
-                crate::log!(INFO, "***{session}: given up, since too many wait to be upgraded");
-            }
-            self.handle_not_upgraded(now, oldest);
-        }
-    }
-
-    /// Whether the connection of a session is there and waits to be upgraded.
+    /// Whether the connection of a session is there and waits to be upgraded: then the deadline of that
+    /// is set.
     pub(super) fn is_upgrading(&self, id: SessionId) -> bool {
-        self.sessions.get(id).is_some_and(is_upgrading)
+        self.sessions.get(id).is_some_and(|s| {
+            s.transport == Transport::WebSocket
+                && s.state == State::Connecting
+                && s.stream.as_ref().is_some_and(|s| s.csm_deadline.is_some())
+        })
     }
 
     /// The connection of a session is upgraded: messages can come and go. The application is told
     /// first.
     pub fn handle_upgraded(&mut self, now: Instant, id: SessionId) {
         self.heard = now;
+        if self.sessions.get(id).is_some_and(|s| s.role == Role::Server) {
+            self.make_room(now);
+        }
         let Some(stream) = self.stream_mut(id).filter(|s| !s.is_lost) else { return };
         stream.is_upgraded = true;
         if let Some(key) = stream.csm_deadline.take() {
             self.deadlines.cancel(key);
         }
+        self.sessions.touch(id, now);
         self.notice(id, Notice::Upgraded);
     }
 
@@ -124,11 +109,4 @@ impl Engine {
             self.handle_lost(now, id, NackReason::NotDeliverable);
         }
     }
-}
-
-/// The deadline of the upgrade is set when the connection is there.
-fn is_upgrading(session: &Session) -> bool {
-    session.transport == Transport::WebSocket
-        && session.state == State::Connecting
-        && session.stream.as_ref().is_some_and(|s| s.csm_deadline.is_some())
 }

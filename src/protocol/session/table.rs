@@ -3,7 +3,7 @@
 //! The table also keeps the sessions that peers opened and the application does not hold in the
 //! order of their last use, so that expiry and eviction look at the oldest only.
 
-use super::{NOBODY, Path, PeerKey, Role, Session, SessionId, State};
+use super::{NOBODY, Path, PeerKey, Session, SessionId, State};
 use crate::message::Type;
 use crate::protocol::time::Instant;
 use core::hash::BuildHasher;
@@ -48,12 +48,12 @@ impl Sessions {
         self.generation = self.generation.wrapping_add(1);
         session.generation = self.generation;
         let hash = self.hasher.hash_one(&session.path);
-        let role = session.role;
+        let is_listed = session.is_listed();
         let index = self.slab.insert(session) as u32;
         let (slab, hasher) = (&self.slab, &self.hasher);
         self.by_ends
             .insert_unique(hash, index, |i| slab.get(*i as usize).map_or(0, |s| hasher.hash_one(&s.path)));
-        if role == Role::Server {
+        if is_listed {
             self.link_newest(index);
         }
         Some(SessionId { index, generation: self.generation })
@@ -145,11 +145,7 @@ impl Sessions {
     pub fn touch(&mut self, id: SessionId, now: Instant) {
         if let Some(session) = self.get_mut(id) {
             session.last_used = now;
-            if session.role == Role::Server
-                && session.holds == 0
-                && session.state != State::Ended
-                && self.newest != id.index
-            {
+            if session.is_listed() && self.newest != id.index {
                 self.unlink(id.index);
                 self.link_newest(id.index);
             }
@@ -245,7 +241,7 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SocketId;
+    use super::super::{Role, SocketId};
     use super::*;
     use crate::address::Address;
 

@@ -134,7 +134,7 @@ fn who_never_sends_a_csm_is_a_session_after_its_time() {
 }
 
 #[test]
-fn without_a_limit_any_number_may_open() {
+fn without_a_limit_of_the_application_hundreds_may_open() {
     let mut server = Server::with_limit(0);
     for n in 0..300 {
         assert_eq!(server.connect(n, Transport::Tcp).1, []);

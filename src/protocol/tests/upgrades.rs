@@ -134,18 +134,31 @@ fn connect(end: &mut End, port: u16) -> SessionId {
 }
 
 #[test]
-fn of_too_many_that_wait_to_be_upgraded_the_oldest_is_given_up() {
+fn of_4096_that_wait_to_be_upgraded_the_oldest_makes_room_for_one_more() {
     let mut end = server();
-    let upgraded = connect(&mut end, 9);
-    end.engine.handle_upgraded(NOW, upgraded);
-    let second = connect(&mut end, 10);
-    for port in 11..1033 {
+    for port in 10..10 + 4095 {
         connect(&mut end, port);
     }
-    let is_there = |end: &End, id| end.engine.sessions().get(id).is_some();
-    assert!(is_there(&end, end.id), "1,024 may wait");
-    connect(&mut end, 1033);
-    assert!(!is_there(&end, end.id) && is_there(&end, second) && is_there(&end, upgraded));
+    let is_there = |end: &End| end.engine.sessions().get(end.id).is_some();
+    assert!(is_there(&end));
+    connect(&mut end, 9);
+    assert!(!is_there(&end));
+}
+
+#[test]
+fn only_who_is_upgraded_makes_the_session_go_that_is_idle_for_longest() {
+    let mut end = server();
+    end.engine.config.max_idle_sessions = 1;
+    upgrade(&mut end);
+    let is_there = |end: &End| end.engine.sessions().get(end.id).is_some();
+    let others = [9, 10].map(|port| connect(&mut end, port));
+    assert!(is_there(&end));
+    for other in others {
+        end.engine.handle_upgraded(NOW, other);
+        end.drain();
+        assert!(!is_there(&end));
+    }
+    assert_eq!(end.engine.census().listed, 1);
 }
 
 #[test]
