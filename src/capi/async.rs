@@ -50,8 +50,8 @@ pub unsafe extern "C" fn coap_register_async(
         let program = program(context)?;
         context.with(|state| {
             let now = clock::now();
-            let id = state.engine.register_async(now, session.id(), &request.inner, delay_of(delay))?;
-            state.engine.set_async_body(id, request.body.clone());
+            let (engine, body) = (&mut state.engine, request.body.as_deref());
+            let id = engine.register_async(now, session.id(), &request.inner, body, delay_of(delay))?;
             if delay != 0
                 && let Some(of) = state.engine.sessions().get(session.id())
             {

@@ -233,11 +233,13 @@ pub unsafe extern "C" fn coap_new_cache_entry(
             _ => unsafe { pdu.as_ref() }.map(|pdu| coap_pdu_t::received(pdu.inner.clone(), pdu.body.clone())),
         };
         let idle = Duration::from_secs(idle_time.into());
+        let body = |pdu: &coap_pdu_t| pdu.body.as_ref().map_or(0, |body| body.size());
+        let cost = copy.as_ref().map_or(0, |pdu| pdu.inner.used_size() + body(pdu));
         let app = Mutex::new(AppData { data: ptr::null_mut(), free: None });
         session.context().with(|state| {
             state.engine.sessions().get(session.id())?;
             let make = |id| Arc::new(coap_cache_entry_t { id, pdu: copy, app }) as Handle;
-            let made = state.cache.insert_with(key, session.id(), idle, clock::now(), make);
+            let made = state.cache.insert_with(key, session.id(), idle, clock::now(), cost, make);
             made.inspect_err(|e| log!(WARN, "coap_new_cache_entry: {e}")).ok()?;
             find(state, &key)
         })

@@ -19,6 +19,9 @@ pub struct AsyncId {
 /// The most requests put aside in one context: each keeps a copy of what a peer sent.
 pub const MAX_ASYNCS: usize = 1 << 16;
 
+/// The most bytes of them, with the bodies that came in blocks.
+pub const MAX_BYTES: usize = 128 << 20;
+
 /// A request put aside.
 #[derive(Debug)]
 pub struct Async {
@@ -33,6 +36,8 @@ pub struct Async {
     /// When it is handed out again; `None` until the application says.
     pub deadline: Option<DeadlineKey>,
     generation: u32,
+    /// What it takes, in bytes.
+    cost: usize,
 }
 
 /// All requests put aside in a context.
@@ -41,20 +46,31 @@ pub struct Asyncs {
     slab: Slab<Async>,
     by_token: HashMap<(SessionId, Token), AsyncId>,
     generation: u32,
+    bytes: usize,
 }
 
 impl Asyncs {
-    /// Puts a request aside. `None` if one with its token is there already, or too many are.
-    pub fn insert(&mut self, session: SessionId, request: Pdu) -> Option<AsyncId> {
+    /// Puts a copy of a request aside, and of its body if that came in blocks. `None` if one with its
+    /// token is there already, or too many are, or too large ones.
+    pub fn insert(&mut self, session: SessionId, request: &Pdu, body: Option<&Shown>) -> Option<AsyncId> {
         let key = (session, Token::new(request.token()));
-        if self.slab.len() >= MAX_ASYNCS || self.by_token.contains_key(&key) {
+        let cost = request.used_size() + body.map_or(0, Shown::size);
+        let is_full = self.slab.len() >= MAX_ASYNCS || self.bytes + cost > MAX_BYTES;
+        if is_full || self.by_token.contains_key(&key) {
             return None;
         }
         self.generation = self.generation.wrapping_add(1);
-        let (generation, audience) = (self.generation, Audience::One);
-        let index =
-            self.slab.insert(Async { session, request, body: None, audience, deadline: None, generation })
-                as u32;
+        self.bytes += cost;
+        let generation = self.generation;
+        let index = self.slab.insert(Async {
+            session,
+            request: request.clone(),
+            body: body.cloned().map(Box::new),
+            audience: Audience::One,
+            deadline: None,
+            generation,
+            cost,
+        }) as u32;
         let id = AsyncId { index, generation };
         self.by_token.insert(key, id);
         Some(id)
@@ -74,6 +90,7 @@ impl Asyncs {
     pub fn remove(&mut self, id: AsyncId) -> Option<Async> {
         self.get_mut(id)?;
         let entry = self.slab.try_remove(id.index as usize)?;
+        self.bytes -= entry.cost;
         self.by_token.remove(&(entry.session, Token::new(entry.request.token())));
         Some(entry)
     }
@@ -95,5 +112,29 @@ impl Asyncs {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.slab.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Code, Mid, Type};
+
+    #[test]
+    fn large_requests_are_put_aside_up_to_a_number_of_bytes() {
+        let mut asyncs = Asyncs::default();
+        let session = SessionId::for_test(0);
+        let body = Shown::whole(vec![0; MAX_BYTES / 3]);
+        let put = |asyncs: &mut Asyncs, token: u8| {
+            let mut request = Pdu::new(Type::Confirmable, Code::FETCH, Mid(0), 100);
+            request.set_token(&[token]).unwrap();
+            asyncs.insert(session, &request, Some(&body))
+        };
+        let first = put(&mut asyncs, 0).unwrap();
+        assert!(put(&mut asyncs, 1).is_some());
+        assert!(put(&mut asyncs, 2).is_none());
+        asyncs.remove(first);
+        assert!(put(&mut asyncs, 3).is_some());
+        assert!(put(&mut asyncs, 4).is_none());
     }
 }

@@ -15,9 +15,12 @@ use std::collections::BTreeMap;
 /// How many entries a cache holds. Entries are made for what peers ask, so there must be an end.
 pub const MAX_ENTRIES: usize = 65_536;
 
-/// The cache holds [`MAX_ENTRIES`] entries.
+/// How many bytes entries may take together.
+pub const MAX_BYTES: usize = 256 << 20;
+
+/// The cache holds [`MAX_ENTRIES`] entries, or entries of nearly [`MAX_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the cache holds {MAX_ENTRIES} entries, no more fit in")]
+#[error("the cache holds {MAX_ENTRIES} entries or {MAX_BYTES} bytes, no more fit in")]
 pub struct Full;
 
 /// What identifies equal requests: a SHA-256 digest.
@@ -65,6 +68,8 @@ struct Entry<H> {
     serial: u64,
     key: Key,
     session: SessionId,
+    /// What it takes, in bytes.
+    cost: usize,
     /// How long it lives without being found, and until when that is now.
     idle: Option<(Duration, Instant)>,
 }
@@ -80,6 +85,7 @@ struct Entry<H> {
 pub struct Cache<H> {
     ignored: Vec<Number>,
     entries: Slab<Entry<H>>,
+    bytes: usize,
     /// By key and serial number: of equal keys the newest entry is the one that is found.
     by_key: BTreeMap<(Key, u64), u32>,
     by_session: BTreeMap<(SessionId, u64), u32>,
@@ -92,6 +98,7 @@ impl<H> Default for Cache<H> {
         Cache {
             ignored: Vec::new(),
             entries: Slab::new(),
+            bytes: 0,
             by_key: BTreeMap::new(),
             by_session: BTreeMap::new(),
             by_deadline: BTreeMap::new(),
@@ -118,25 +125,27 @@ impl<H> Cache<H> {
     }
 
     /// Makes an entry that ends with `session`, and, unless `idle` is zero, when it has not been
-    /// found for that long. `handle` is given the entry's name.
+    /// found for that long. It takes `cost` bytes. `handle` is given the entry's name.
     pub fn insert_with(
         &mut self,
         key: Key,
         session: SessionId,
         idle: Duration,
         now: Instant,
+        cost: usize,
         handle: impl FnOnce(EntryId) -> H,
     ) -> Result<EntryId, Full> {
-        if self.entries.len() >= MAX_ENTRIES {
+        if self.entries.len() >= MAX_ENTRIES || self.bytes + cost > MAX_BYTES {
             return Err(Full);
         }
+        self.bytes += cost;
         let serial = self.next_serial;
         self.next_serial += 1;
         let idle = (!idle.is_zero()).then(|| (idle, now + idle));
         let vacant = self.entries.vacant_entry();
         let slot = vacant.key() as u32;
         let id = EntryId { slot, serial };
-        vacant.insert(Entry { handle: handle(id), serial, key, session, idle });
+        vacant.insert(Entry { handle: handle(id), serial, key, session, cost, idle });
         self.by_key.insert((key, serial), slot);
         self.by_session.insert((session, serial), slot);
         if let Some((_, deadline)) = idle {
@@ -161,6 +170,7 @@ impl<H> Cache<H> {
     pub fn remove(&mut self, id: EntryId) -> Option<H> {
         self.entries.get(id.slot as usize).filter(|e| e.serial == id.serial)?;
         let entry = self.entries.try_remove(id.slot as usize)?;
+        self.bytes -= entry.cost;
         self.by_key.remove(&(entry.key, id.serial));
         self.by_session.remove(&(entry.session, id.serial));
         if let Some((_, deadline)) = entry.idle {
@@ -242,7 +252,21 @@ mod tests {
     }
 
     fn add(cache: &mut Cache<u32>, k: u8, session: SessionId, idle: u64, now: u64, handle: u32) -> EntryId {
-        cache.insert_with(key(k), session, Duration::from_secs(idle), Instant(now), |_| handle).unwrap()
+        cache.insert_with(key(k), session, Duration::from_secs(idle), Instant(now), 0, |_| handle).unwrap()
+    }
+
+    #[test]
+    fn entries_may_take_so_many_bytes_together() {
+        let mut cache = Cache::new();
+        let add = |cache: &mut Cache<()>, cost| {
+            cache.insert_with(key(1), ONE, Duration::ZERO, Instant(0), cost, |_| ())
+        };
+        let first = add(&mut cache, MAX_BYTES).unwrap();
+        assert_eq!(add(&mut cache, 1), Err(Full));
+        assert!(add(&mut cache, 0).is_ok());
+        cache.remove(first);
+        assert!(add(&mut cache, MAX_BYTES - 1).is_ok() && add(&mut cache, 1).is_ok());
+        assert_eq!(add(&mut cache, 1), Err(Full));
     }
 
     #[test]
@@ -361,7 +385,7 @@ mod tests {
     fn a_full_cache_takes_no_more_until_an_entry_goes() {
         let mut cache = Cache::new();
         let insert =
-            |cache: &mut Cache<()>| cache.insert_with(key(1), ONE, Duration::ZERO, Instant(0), |_| ());
+            |cache: &mut Cache<()>| cache.insert_with(key(1), ONE, Duration::ZERO, Instant(0), 0, |_| ());
         let first = insert(&mut cache).unwrap();
         (1..MAX_ENTRIES).for_each(|_| assert!(insert(&mut cache).is_ok()));
         assert_eq!(insert(&mut cache), Err(Full));

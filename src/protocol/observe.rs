@@ -2,7 +2,7 @@
 //!
 //! An entry is made by a request of a session, and is named by its token or by what the request
 //! asks for: a second request with either replaces it. Peers can make it grow, so it has an end:
-//! [`MAX_PER_SESSION`] and [`MAX_OBSERVERS`].
+//! [`MAX_PER_SESSION`], [`MAX_OBSERVERS`] and [`MAX_BYTES`].
 
 use super::block::Shown;
 use super::cache::Key;
@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// The most observers in one context: each keeps a copy of what a peer sent.
 pub const MAX_OBSERVERS: usize = 1 << 17;
+
+/// The most bytes of these copies, with the bodies that came in blocks.
+pub const MAX_BYTES: usize = 128 << 20;
 
 /// The most observers of one session.
 pub const MAX_PER_SESSION: u32 = 1 << 14;
@@ -54,12 +57,15 @@ pub struct Observer {
     dirty: bool,
     key: Option<Key>,
     serial: u64,
+    /// What it takes, in bytes.
+    cost: usize,
 }
 
 /// All observers of a context, and those that are to be notified.
 #[derive(Debug, Default)]
 pub struct Observers {
     slab: Slab<Observer>,
+    bytes: usize,
     by_token: HashMap<(SessionId, Token), u32>,
     by_request: HashMap<(SessionId, ResourceId, Key), u32>,
     by_resource: BTreeMap<(ResourceId, u64), u32>,
@@ -74,27 +80,30 @@ pub struct Observers {
 }
 
 impl Observers {
-    /// Adds an observer. `None` if there are too many in the context.
+    /// Adds an observer, with a copy of its request. `None` if there are too many in the context, or too
+    /// large ones.
     pub fn insert(
         &mut self,
         now: Instant,
         session: SessionId,
         resource: ResourceId,
-        request: Pdu,
-        body: Option<Box<Shown>>,
+        request: &Pdu,
+        body: Option<&Shown>,
         key: Option<Key>,
     ) -> Option<ObserverId> {
-        if self.slab.len() >= MAX_OBSERVERS {
+        let cost = request.used_size() + body.map_or(0, Shown::size);
+        if self.slab.len() >= MAX_OBSERVERS || self.bytes + cost > MAX_BYTES {
             return None;
         }
+        self.bytes += cost;
         let serial = self.next_serial;
         self.next_serial += 1;
         let token = Token::new(request.token());
         let slot = self.slab.insert(Observer {
             session,
             resource,
-            request,
-            body,
+            request: request.clone(),
+            body: body.cloned().map(Box::new),
             last_mid: None,
             non_count: 0,
             last_confirmed: now,
@@ -102,6 +111,7 @@ impl Observers {
             dirty: false,
             key,
             serial,
+            cost,
         }) as u32;
         self.by_token.insert((session, token), slot);
         if let Some(key) = key {
@@ -121,6 +131,7 @@ impl Observers {
     pub fn remove(&mut self, id: ObserverId) -> Option<Observer> {
         self.get_mut(id)?;
         let observer = self.slab.try_remove(id.slot as usize)?;
+        self.bytes -= observer.cost;
         let (session, resource) = (observer.session, observer.resource);
         self.by_token.remove(&(session, Token::new(observer.request.token())));
         if let Some(key) = observer.key {
@@ -249,5 +260,29 @@ impl Observers {
     /// A session has ended.
     pub fn forget_held(&mut self, session: SessionId) {
         self.held.remove(&session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Code, Type};
+
+    #[test]
+    fn observers_may_ask_for_so_many_bytes_together() {
+        let mut observers = Observers::default();
+        let (session, resource) = (SessionId::for_test(0), ResourceId::for_test(0));
+        let body = Shown::whole(vec![0; MAX_BYTES / 3]);
+        let add = |observers: &mut Observers, token: u8| {
+            let mut request = Pdu::new(Type::Confirmable, Code::FETCH, Mid(0), 100);
+            request.set_token(&[token]).unwrap();
+            observers.insert(Instant(0), session, resource, &request, Some(&body), None)
+        };
+        let first = add(&mut observers, 0).unwrap();
+        assert!(add(&mut observers, 1).is_some());
+        assert!(add(&mut observers, 2).is_none());
+        observers.remove(first);
+        assert!(add(&mut observers, 3).is_some());
+        assert!(add(&mut observers, 4).is_none());
     }
 }

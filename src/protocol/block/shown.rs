@@ -13,6 +13,11 @@ pub struct Shown {
 }
 
 impl Shown {
+    /// The bytes that are kept of it.
+    pub fn size(&self) -> usize {
+        self.data.as_ref().map_or(0, Vec::len)
+    }
+
     /// A body that is complete.
     pub fn whole(data: Vec<u8>) -> Self {
         Shown { offset: 0, total: data.len(), data: Some(data) }

@@ -10,7 +10,7 @@ use crate::protocol::time::Instant;
 use core::time::Duration;
 
 impl Engine {
-    /// Puts a request aside; it is handed out again after `delay`, or with none when
+    /// Puts a request aside, with its body if that came in blocks; it is handed out again after `delay`, or with none when
     /// [`Engine::set_async_delay`] says. `None` if one with its token is put aside already, or
     /// too many are.
     pub fn register_async(
@@ -18,20 +18,14 @@ impl Engine {
         now: Instant,
         session: SessionId,
         request: &Pdu,
+        body: Option<&Shown>,
         delay: Option<Duration>,
     ) -> Option<AsyncId> {
         let owner = self.sessions.get_mut(session)?;
-        let id = self.asyncs.insert(session, request.clone())?;
+        let id = self.asyncs.insert(session, request, body)?;
         owner.asyncs += 1;
         self.set_async_delay(now, id, delay);
         Some(id)
-    }
-
-    /// A request put aside has a body that came in blocks.
-    pub fn set_async_body(&mut self, id: AsyncId, body: Option<Box<Shown>>) {
-        if let Some(waiting) = self.asyncs.get_mut(id) {
-            waiting.body = body;
-        }
     }
 
     /// A request was sent to these; if it was put aside, that is kept in mind.

@@ -73,8 +73,7 @@ impl Engine {
             crate::log!(WARN, "** {session}: has too many observations, another one is not begun");
             return Observation::None;
         }
-        let added =
-            self.observers.insert(now, id, resource, request.clone(), body.cloned().map(Box::new), key);
+        let added = self.observers.insert(now, id, resource, request, body, key);
         let Some(observer) = added else {
             crate::log!(WARN, "there are too many observers, another one is not added");
             return Observation::None;

@@ -15,6 +15,13 @@ pub struct ResourceId {
     serial: u64,
 }
 
+#[cfg(test)]
+impl ResourceId {
+    pub(crate) const fn for_test(key: u32) -> Self {
+        ResourceId { key, serial: 0 }
+    }
+}
+
 /// A resource in the table, with what the table's owner keeps beside it.
 #[derive(Debug)]
 pub struct Entry<H> {

@@ -91,7 +91,7 @@ impl Turn<'_> {
 
     /// Puts the request aside: it is handed out again after `delay`.
     pub(crate) fn put_aside(&mut self, delay: Option<Duration>) -> Option<AsyncId> {
-        self.engine.register_async(self.now, self.exchange.session, &self.exchange.request, delay)
+        self.engine.register_async(self.now, self.exchange.session, &self.exchange.request, None, delay)
     }
 
     /// Whether the request was put aside before.
