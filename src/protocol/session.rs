@@ -140,7 +140,7 @@ impl Path {
 const NOBODY: u32 = u32::MAX;
 
 /// The most messages that wait for a stream to take them, and the most bytes of them if there are
-/// more than one.
+/// more than one; and the most that wait for a peer over datagrams to acknowledge those before.
 const MAX_WAITING: usize = 1024;
 const MAX_WAITING_SIZE: usize = 16 << 20;
 

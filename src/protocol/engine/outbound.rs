@@ -5,7 +5,7 @@ use super::{Engine, Event, Notice, Outstanding, Timer};
 use crate::log::Level;
 use crate::message::{Code, Mid, Number, Pdu, Type};
 use crate::protocol::event::NackReason;
-use crate::protocol::session::{SessionId, State};
+use crate::protocol::session::{Role, SessionId, State};
 use crate::protocol::time::Instant;
 
 /// From how many bytes on a message leaves in its own memory.
@@ -37,7 +37,7 @@ pub enum SendError {
         max: usize,
     },
     /// The peer does not read what was sent before.
-    #[error("too many messages wait for the peer to read")]
+    #[error("too many messages wait for the peer")]
     Full,
     /// Nobody could acknowledge it (RFC 7252 §8.1).
     #[error("a message to a group cannot be confirmable")]
@@ -72,7 +72,12 @@ impl Engine {
         if pdu.code().is_request() && len > max {
             return Err(SendError::LongToken { len, max });
         }
-        if is_reliable && (!is_up || session.is_blocked()) && !session.has_room(size) {
+        // What a program sends of itself waits for NSTART in any number; what a peer has it send does not.
+        let may_wait = match is_reliable {
+            true => !is_up || session.is_blocked(),
+            false => session.role == Role::Server && pdu.kind() == Type::Confirmable,
+        };
+        if may_wait && !session.has_room(size) {
             return Err(SendError::Full);
         }
         if pdu.kind() == Type::Confirmable && !is_reliable && session.sends_to_group {

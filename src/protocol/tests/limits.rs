@@ -87,6 +87,25 @@ fn observers_of_many_sessions_are_answered_without_observe_from_a_number_on() {
     assert_eq!(peer.host.engine.census().observers, MAX_OBSERVERS);
 }
 
+/// Each request has a confirmable response that is never acknowledged.
+#[test]
+fn responses_to_a_peer_that_acknowledges_nothing_wait_up_to_a_number() {
+    let mut peer = Peer::of_server();
+    peer.host.serve("later", |turn| {
+        if turn.is_delayed() {
+            turn.reply(Code::CONTENT, b"");
+        } else {
+            turn.put_aside(Some(Duration::from_millis(1)));
+        }
+    });
+    for n in 0..1500u16 {
+        peer.send(CON, Code::GET, &n.to_be_bytes(), n).path("later").go();
+    }
+    peer.wait(Duration::from_millis(10));
+    let census = peer.host.engine.census();
+    assert_eq!((census.asyncs, census.outstanding, census.waiting), (0, 1, 1024));
+}
+
 /// Block numbers at and behind the end of what can be numbered, asked for one after the other.
 #[test]
 fn absurd_block_numbers_cost_nothing() {
