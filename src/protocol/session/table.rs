@@ -297,6 +297,13 @@ mod tests {
         assert_eq!(t.asking.len(), 1);
     }
 
+    /// Who can choose addresses, paths or tokens cannot choose those that collide.
+    #[test]
+    fn each_table_has_a_key_of_its_own_for_its_hashes() {
+        let hashes: Vec<_> = (0..8).map(|_| Sessions::default().hasher.hash_one(path(1))).collect();
+        assert!(hashes.iter().any(|hash| *hash != hashes[0]), "{hashes:x?}");
+    }
+
     #[test]
     fn the_least_recently_used_session_comes_first() {
         let mut t = Sessions::default();
