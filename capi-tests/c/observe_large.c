@@ -1,5 +1,6 @@
 /* Observing what is larger than a message (RFC 7959 §2.6): each notification is the first block of a transfer of its own.
- * And a FETCH whose body came in blocks: the handler is shown all of it for each notification. */
+ * And a FETCH whose body came in blocks: the handler is shown all of it for each notification. Who rejects the first block ends
+ * the observation; when the whole body is there its notification was taken long ago, and the observation goes on. */
 #include "peer.h"
 
 #define SIZE 5000
@@ -7,7 +8,7 @@
 static coap_context_t *server, *client;
 static coap_resource_t *resource;
 static coap_session_t *session;
-static int value, is_complete, releases, bodies;
+static int value, is_complete, releases, bodies, rejects;
 
 static void
 release(coap_session_t *s UNUSED, void *data) {
@@ -46,7 +47,7 @@ on_response(coap_session_t *s UNUSED, const coap_pdu_t *sent UNUSED, const coap_
        observe ? (int)coap_decode_var_bytes(coap_opt_value(observe), coap_opt_length(observe)) : -1, length,
        offset, total, data[0], data[length - 1]);
   is_complete = offset + length == total;
-  return COAP_RESPONSE_OK;
+  return rejects ? COAP_RESPONSE_FAIL : COAP_RESPONSE_OK;
 }
 
 /* Runs both ends until a body has come. */
@@ -115,6 +116,38 @@ run(const char *title, uint32_t block_mode, int flags, coap_pdu_type_t type, coa
   SHOW(releases == bodies);
 }
 
+/* The client rejects what a notification brings. */
+static void
+rejected(const char *title, uint32_t block_mode, int flags, coap_pdu_type_t type) {
+  coap_address_t address;
+  show("-- %s", title);
+  value = releases = bodies = 0;
+  server = coap_new_context(NULL);
+  client = coap_new_context(NULL);
+  coap_context_set_block_mode(server, block_mode);
+  coap_context_set_block_mode(client, block_mode);
+  coap_register_response_handler(client, on_response);
+  address = loopback(serve(server, NULL));
+  resource = resource_with(server, "r", flags, COAP_REQUEST_GET, handler);
+  coap_resource_set_get_observable(resource, 1);
+  session = coap_new_client_session(client, NULL, &address, COAP_PROTO_UDP);
+  observe(type, COAP_REQUEST_CODE_GET);
+  rejects = 1;
+  change();
+  exchange();
+  rejects = 0;
+  for (int turn = 0; turn < 20; turn++) {
+    coap_io_process(server, 2);
+    coap_io_process(client, 2);
+  }
+  change();
+  coap_session_set_no_observe_cancel(session);
+  coap_session_release(session);
+  coap_free_context(client);
+  coap_free_context(server);
+  SHOW(releases == bodies);
+}
+
 int
 main(void) {
   coap_startup();
@@ -128,6 +161,10 @@ main(void) {
       COAP_REQUEST_CODE_GET);
   run("FETCH with a large body", whole, COAP_RESOURCE_FLAGS_NOTIFY_CON, COAP_MESSAGE_CON,
       COAP_REQUEST_CODE_FETCH);
+  rejected("a block is rejected", COAP_BLOCK_USE_LIBCOAP, 0, COAP_MESSAGE_NON);
+  rejected("a block is rejected, confirmable", COAP_BLOCK_USE_LIBCOAP, COAP_RESOURCE_FLAGS_NOTIFY_CON, COAP_MESSAGE_CON);
+  rejected("a whole body is rejected", whole, 0, COAP_MESSAGE_NON);
+  rejected("a whole body is rejected, confirmable", whole, COAP_RESOURCE_FLAGS_NOTIFY_CON, COAP_MESSAGE_CON);
   coap_cleanup();
   return 0;
 }
