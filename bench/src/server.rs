@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader};
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -68,7 +68,7 @@ impl Subject {
     /// Starts it on a free port, on `core` if given, and waits until it says that it is ready. `role` says what it
     /// serves besides small GETs.
     pub(crate) fn start(&self, core: Option<usize>, role: Option<&str>) -> io::Result<Server> {
-        let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]).arg(port.to_string()).args(role);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -94,6 +94,17 @@ impl Subject {
         match line.strip_prefix("ready") {
             Some(_) => Ok(server),
             None => Err(io::Error::other(format!("the server `{}` did not start", self.name))),
+        }
+    }
+}
+
+/// A port that is free for UDP and for TCP.
+fn free_port() -> io::Result<u16> {
+    loop {
+        let udp = UdpSocket::bind("127.0.0.1:0")?;
+        let address = udp.local_addr()?;
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address.port());
         }
     }
 }
