@@ -98,16 +98,21 @@ loopback(uint16_t port) {
   return address;
 }
 
-/* A port of 127.0.0.1 that nobody has at the moment. */
+/* A port of 127.0.0.1 that nobody has at the moment, neither of UDP nor of TCP. */
 UNUSED static uint16_t
 free_port(void) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof(address);
-  int fd = socket(AF_INET, SOCK_DGRAM, 0);
-  NEED(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0);
-  NEED(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
-  close(fd);
-  return ntohs(address.sin_port);
+  for (;;) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0), is_free;
+    NEED(udp >= 0 && tcp >= 0 && bind(udp, (struct sockaddr *)&address, size) == 0);
+    NEED(getsockname(udp, (struct sockaddr *)&address, &size) == 0);
+    is_free = bind(tcp, (struct sockaddr *)&address, size) == 0;
+    close(udp);
+    close(tcp);
+    if (is_free)
+      return ntohs(address.sin_port);
+  }
 }
 
 /* ---- datagrams ---- */

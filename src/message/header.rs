@@ -43,6 +43,11 @@ pub struct Encoded {
 }
 
 impl Encoded {
+    /// Its memory, to be used again.
+    pub fn into_memory(self) -> Vec<u8> {
+        self.buf
+    }
+
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         self.buf.get(self.start..).unwrap_or(&[])

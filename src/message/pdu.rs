@@ -122,6 +122,13 @@ impl Pdu {
         *self = Pdu { buf, ..*other };
     }
 
+    /// Moves it into other memory, where it has more room to grow.
+    pub fn move_into(&mut self, mut memory: Vec<u8>) {
+        memory.clear();
+        memory.extend_from_slice(&self.buf);
+        self.buf = memory;
+    }
+
     /// The type.
     pub fn kind(&self) -> Type {
         self.kind

@@ -107,6 +107,19 @@ impl Duplicates {
         }
     }
 
+    /// Forgets a message: when it comes again it is new. For what may be worked off again at less cost
+    /// than its answer takes to keep.
+    pub fn forget(&mut self, peer: PeerKey, mid: Mid) {
+        let hash = self.hasher.hash_one((peer, mid));
+        let (entries, first) = (&self.entries, self.first);
+        let same = |serial: &u64| {
+            entries.get((*serial - first) as usize).is_some_and(|e| e.peer == peer && e.mid == mid)
+        };
+        if let Ok(found) = self.index.find_entry(hash, same) {
+            found.remove();
+        }
+    }
+
     /// How many messages are remembered.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -162,6 +175,17 @@ mod tests {
         d.set_reply(S, Mid(7), b"answer");
         assert_eq!(d.check(Instant(2), LATER, S, Mid(7), b"m"), Seen::Before(b"answer"));
         assert_eq!(d.check(Instant(2), LATER, PeerKey(2), Mid(7), b"m"), Seen::New);
+    }
+
+    #[test]
+    fn a_forgotten_message_is_new_and_leaves_nothing_behind() {
+        let mut d = Duplicates::default();
+        d.check(Instant(0), LATER, S, Mid(7), b"m");
+        d.forget(S, Mid(7));
+        d.set_reply(S, Mid(7), b"answer");
+        assert_eq!(d.check(Instant(1), LATER, S, Mid(7), b"m"), Seen::New);
+        d.forget_expired(LATER + core::time::Duration::from_secs(1));
+        assert!(d.is_empty() && d.reply_bytes == 0 && d.index.is_empty());
     }
 
     #[test]

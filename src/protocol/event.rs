@@ -216,6 +216,9 @@ pub struct Transmits {
     arena: Vec<u8>,
     items: Vec<Item>,
     large: usize,
+    /// Memory of a large message that has gone, for the next one: fresh memory costs as much as all
+    /// the rest.
+    spare: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -226,6 +229,9 @@ struct Item {
     end: usize,
     own: Option<Box<Encoded>>,
 }
+
+/// Memory beyond this is not kept, in bytes.
+const MAX_SPARE: usize = 2 << 20;
 
 /// The arena keeps so much memory when it is empty, in bytes.
 const MAX_ARENA: usize = 1 << 20;
@@ -242,6 +248,11 @@ impl Transmits {
         self.large += message.as_bytes().len();
         let own = Some(Box::new(message));
         self.items.push(Item { session, path: path.clone(), end: self.arena.len(), own });
+    }
+
+    /// Memory for a large message of `size` bytes, if there is some.
+    pub(super) fn take_spare(&mut self, size: usize) -> Option<Vec<u8>> {
+        (self.spare.capacity() >= size).then(|| core::mem::take(&mut self.spare))
     }
 
     /// The datagrams, in the order in which they were queued.
@@ -275,7 +286,12 @@ impl Transmits {
     pub fn clear(&mut self) {
         self.arena.clear();
         self.arena.shrink_to(MAX_ARENA);
-        self.items.clear();
+        for message in self.items.drain(..).filter_map(|item| item.own) {
+            let memory = message.into_memory();
+            if (self.spare.capacity()..=MAX_SPARE).contains(&memory.capacity()) {
+                self.spare = memory;
+            }
+        }
         self.large = 0;
     }
 }

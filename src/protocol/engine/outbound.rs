@@ -198,6 +198,15 @@ impl Engine {
         self.sessions.touch(id, now);
     }
 
+    /// Gives a message that is to have so many bytes of payload the memory of one that has gone.
+    pub(super) fn make_large(&mut self, pdu: &mut Pdu, payload: usize) {
+        if payload >= LARGE
+            && let Some(memory) = self.transmits.take_spare(pdu.used_size() + payload + 64)
+        {
+            pdu.move_into(memory);
+        }
+    }
+
     /// Answers a message by an empty one of this type (RFC 7252 §4.1), each time it comes.
     pub(super) fn send_empty(&mut self, now: Instant, id: SessionId, kind: Type, mid: Mid) {
         if self.sessions.get(id).is_some_and(|s| s.transport.is_reliable()) {

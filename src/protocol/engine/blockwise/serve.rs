@@ -4,7 +4,7 @@
 use super::{About, Name};
 use crate::message::option::encode_uint;
 use crate::message::pdu::PduError;
-use crate::message::{Number, Pdu, error};
+use crate::message::{Code, Number, Pdu, error};
 use crate::protocol::block::{self, Block, BodyError, Mode, Shared};
 use crate::protocol::deadline::DeadlineKey;
 use crate::protocol::engine::{Engine, Notice};
@@ -85,6 +85,7 @@ impl Engine {
                     response.add_option(Number::SIZE2, &encode_uint(bytes.len() as u64))?;
                 }
             }
+            self.make_large(response, bytes.len());
             return Ok(response.set_payload(bytes)?);
         }
         let first = Block { num: 0, more: false, szx: largest };
@@ -169,6 +170,13 @@ impl Engine {
         let Some(mut response) = self.prepare(id, request, false) else { return true };
         let Some(session) = self.sessions.get(id) else { return true };
         let (wait, largest) = (session.params().max_transmit_wait(), session.largest_block());
+        // RFC 7252 §4.5: what changes nothing may be worked off again, and the body is there, so that its
+        // blocks need not be kept once more for requests that are repeated.
+        if matches!(request.code(), Code::GET | Code::FETCH)
+            && let Some(peer) = self.sessions.peer(id)
+        {
+            self.duplicates.forget(peer, request.mid());
+        }
         let Some(served) = self.bodies.served.get_mut(id, serial) else { return true };
         if let Err(e) = served.fill(&mut response, asked, largest) {
             crate::log!(DEBUG, "block {}: {e}", asked.num);
