@@ -85,21 +85,21 @@ cancel_observe(coap_session_t *called_for UNUSED) {
 /* A request of `to`. NULL if the session goes, or waits in vain, while it is made: a connection may come about by then, and
  * handlers are called. */
 static coap_pdu_t *
-request_to(coap_session_t *to, coap_request_t method, const char *token, int observe) {
+request_to(coap_session_t *to, coap_request_t method, const char *path, const char *token, int observe) {
   coap_pdu_t *pdu = to ? coap_new_pdu(COAP_MESSAGE_CON, (coap_pdu_code_t)method, to) : NULL;
   if (!pdu)
     return NULL;
   coap_add_token(pdu, strlen(token), (const uint8_t *)token);
   if (observe)
     coap_add_option(pdu, COAP_OPTION_OBSERVE, 0, NULL);
-  coap_add_option(pdu, COAP_OPTION_URI_PATH, 1, (const uint8_t *)"r");
+  coap_add_option(pdu, COAP_OPTION_URI_PATH, 1, (const uint8_t *)path);
   return pdu;
 }
 
 /* Sends a request in one of the two sessions, if it is still there. */
 static void
-ask_in(coap_session_t **in, coap_request_t method, const char *token, int observe) {
-  coap_pdu_t *pdu = request_to(*in, method, token, observe);
+ask_in(coap_session_t **in, const char *path, const char *token, int observe) {
+  coap_pdu_t *pdu = request_to(*in, COAP_REQUEST_GET, path, token, observe);
   if (pdu && *in)
     coap_send(*in, pdu);
   else
@@ -108,7 +108,7 @@ ask_in(coap_session_t **in, coap_request_t method, const char *token, int observ
 
 static void
 send_more(coap_session_t *called_for UNUSED) {
-  ask_in(&session, COAP_REQUEST_GET, "mo", 0);
+  ask_in(&session, "r", "mo", 0);
 }
 
 static void
@@ -214,6 +214,58 @@ on_user_data(void *data UNUSED) {
   called("resource is gone", NULL);
 }
 
+static int
+on_observer(coap_session_t *from, coap_subscription_t *key UNUSED, coap_proto_t protocol UNUSED,
+            coap_address_t *listen_address, coap_addr_tuple_t *tuple, coap_bin_const_t *packet,
+            coap_bin_const_t *oscore UNUSED, void *data UNUSED) {
+  called("observer is there", from);
+  NEED(listen_address->size && tuple->remote.size && packet->length);
+  return 1;
+}
+
+static int
+on_observer_gone(coap_session_t *from, coap_subscription_t *key UNUSED, void *data UNUSED) {
+  called("observer is gone", from);
+  return 1;
+}
+
+static int
+on_number(coap_context_t *of UNUSED, coap_str_const_t *name, uint32_t number UNUSED, void *data UNUSED) {
+  called("Observe number", NULL);
+  NEED(name->length == 1);
+  return 1;
+}
+
+static int
+on_resource_gone(coap_context_t *of UNUSED, coap_str_const_t *name, void *data UNUSED) {
+  called("resource is not kept", NULL);
+  NEED(name->length == 1);
+  return 1;
+}
+
+static void
+on_entry_gone(void *data UNUSED) {
+  called("cache entry is gone", NULL);
+}
+
+/* Puts its request aside, and keeps it. */
+static void
+on_slow_request(coap_resource_t *at UNUSED, coap_session_t *from, const coap_pdu_t *request,
+                const coap_string_t *query UNUSED, coap_pdu_t *response) {
+  coap_bin_const_t token = coap_pdu_get_token(request);
+  if (coap_find_async(from, token)) {
+    called("slow request again", from);
+    coap_pdu_set_code(response, COAP_RESPONSE_CODE_CONTENT);
+    return;
+  }
+  coap_register_async(from, request, 1);
+  coap_cache_entry_t *entry =
+      coap_new_cache_entry(from, request, COAP_CACHE_RECORD_PDU, COAP_CACHE_IS_SESSION_BASED, 0);
+  if (entry)
+    coap_cache_set_app_data(entry, body, on_entry_gone);
+  called("slow request", from);
+}
+
 /* ---- the talk ---- */
 
 #define WAIT_FOR(condition)                                                                                            \
@@ -263,12 +315,14 @@ talk(coap_proto_t protocol) {
   coap_register_request_handler(resource, COAP_REQUEST_PUT, on_request);
   coap_resource_set_get_observable(resource, 1);
   coap_resource_set_userdata(resource, body);
+  resource_with(context, "s", 0, COAP_REQUEST_GET, on_slow_request);
+  coap_persist_track_funcs(context, on_observer, on_observer_gone, on_number, NULL, on_resource_gone, 1, NULL);
   port = listen_for(protocol);
   running = 1;
   session = session_to(port, protocol);
   lost = session_to(free_port(), protocol);
-  ask_in(&lost, COAP_REQUEST_GET, "no", 0);
-  ask_in(&session, COAP_REQUEST_GET, "ob", 1);
+  ask_in(&lost, "r", "no", 0);
+  ask_in(&session, "r", "ob", 1);
   WAIT_FOR(answered == 1);
   if (context && resource)
     coap_resource_notify_observers(resource, NULL);
@@ -276,7 +330,7 @@ talk(coap_proto_t protocol) {
   if (session)
     coap_session_send_ping(session);
   WAIT_FOR(ponged || nacked > 1);
-  pdu = request_to(session, COAP_REQUEST_PUT, "pu", 0);
+  pdu = request_to(session, COAP_REQUEST_PUT, "r", "pu", 0);
   if (pdu && session) {
     bodies_out++;
     if (coap_add_data_large_request(session, pdu, sizeof(body), body, on_body_done, body) && session)
@@ -287,6 +341,8 @@ talk(coap_proto_t protocol) {
     coap_delete_pdu(pdu);
   }
   WAIT_FOR(answered == 3 && !bodies_out);
+  ask_in(&session, "s", "sl", 0);
+  WAIT_FOR(answered == 4);
   if (session)
     release_session(session);
   if (lost) {
@@ -324,7 +380,7 @@ whatever_a_handler_does(void) {
   for (size_t p = 0; p < sizeof(protocols) / sizeof(protocols[0]); p++) {
     for (size_t a = 0; a < sizeof(actions) / sizeof(actions[0]); a++) {
       action = actions[a].action;
-      for (when = 1, calls = 1; when <= calls && when < 60; when++) {
+      for (when = 1, calls = 1; when <= calls && when < 99; when++) {
         if (getenv("VERBOSE"))
           show("~ %s %s in call %d", protocol_names[p], actions[a].name, when);
         talk(protocols[p]);

@@ -158,6 +158,10 @@ impl Context {
             let now = crate::clock::now();
             let more = batch.is_full();
             for Received { remote, local, reply_from, ifindex, data, .. } in batch.iter() {
+                if !state.sockets.has(id, &socket) {
+                    // A handler closed it; what is left in the batch came to nobody.
+                    return;
+                }
                 let datagram = Datagram { bytes: data, multicast: local != reply_from };
                 let session = match purpose {
                     Use::Endpoint { mtu } => {
@@ -171,11 +175,8 @@ impl Context {
                         Some(session)
                     }
                 };
-                if !state.sockets.has(id, &socket) {
-                    // A handler closed it; what is left in the batch came to nobody.
-                    return;
-                }
-                if let Some(session) = session {
+                // The handler of a new session may have closed it too.
+                if let Some(session) = session.filter(|_| state.sockets.has(id, &socket)) {
                     state.engine.handle_datagram(now, session, datagram);
                 }
                 self.deliver(&mut state);
