@@ -111,6 +111,8 @@ pub(super) struct Keeping {
     /// One observe number of so many is told.
     every: u32,
     making: Option<Making>,
+    /// What the files have is being put back: they stay as they are until all of it is.
+    is_restoring: bool,
     /// When a file could not be written, which was said.
     failed: Option<Instant>,
 }
@@ -174,7 +176,7 @@ impl Keeping {
 
     /// Writes down what has changed, or says once that it cannot be.
     fn save(&mut self, now: Instant) -> Result<(), StartError> {
-        if !self.is_changed() || self.failed.is_some_and(|at| now - at < RETRY) {
+        if self.is_restoring || !self.is_changed() || self.failed.is_some_and(|at| now - at < RETRY) {
             return Ok(());
         }
         // All three are tried, whatever becomes of the first. The numbers go first: an observer
@@ -332,13 +334,14 @@ impl Context {
         let (counters, numbers) = place(claims.1)?.unzip();
         let (observers, watching) = place(claims.2)?.unzip();
         // From here on the files have what is to be put back, until they are written with what was.
-        let keeping = Keeping { resources, observers, counters, ..Keeping::default() };
+        let keeping = Keeping { resources, observers, counters, is_restoring: true, ..Keeping::default() };
         let before = core::mem::replace(&mut *self.keeping.lock(), keeping);
         drop(before);
         self.follow_changes(every);
         made.into_iter().flatten().for_each(|made| self.make_again(&made));
         numbers.into_iter().flatten().for_each(|counter| self.continue_from(&counter));
         watching.into_iter().flatten().for_each(|observer| self.watch_again(observer));
+        self.keeping.lock().is_restoring = false;
         self.tell_changes();
         Ok(())
     }
