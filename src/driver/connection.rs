@@ -36,6 +36,8 @@ pub(super) struct Connection {
     layer: Layer,
     outbound: Vec<u8>,
     written: usize,
+    /// The system keeps the end of what it was given, since more was to follow.
+    is_held: bool,
 }
 
 /// What the state machines must know of a connection.
@@ -65,7 +67,17 @@ impl Connection {
         };
         let is_connecting = Connection::is_made_later(&socket, transport, listener);
         let (unread, outbound) = (Vec::new(), Vec::new());
-        Connection { socket, session, listener, is_connecting, unread, layer, outbound, written: 0 }
+        Connection {
+            socket,
+            session,
+            listener,
+            is_connecting,
+            unread,
+            layer,
+            outbound,
+            written: 0,
+            is_held: false,
+        }
     }
 
     /// Whether a connection is being made, or looked at in the loop as if it were: what is there at
@@ -124,9 +136,9 @@ impl Connection {
 
     fn write_or_queue(&mut self, message: &[u8]) {
         let mut rest = message;
-        if message.len() >= LARGE && self.flush().is_ok() && self.is_drained() && !self.is_connecting {
+        if message.len() >= LARGE && self.flush(false).is_ok() && self.is_drained() && !self.is_connecting {
             // An error shows again when the rest is written.
-            let taken = self.socket.write(message).unwrap_or(0);
+            let taken = self.socket.write(message, false).unwrap_or(0);
             rest = message.get(taken..).unwrap_or(&[]);
         }
         self.outbound.extend_from_slice(rest);
@@ -151,20 +163,23 @@ impl Connection {
     /// Has the end written, as far as the system takes it at once.
     pub(super) fn say_goodbye(&mut self) {
         self.close();
-        if let Err(e) = self.flush() {
+        if let Err(e) = self.flush(false) {
             // Most often the peer has gone first.
             crate::log!(DEBUG, "cannot write the end: {e}");
         }
     }
 
-    /// Writes what the system takes.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    /// Writes what the system takes. Where `more` follows at once, that may travel with it.
+    pub(super) fn flush(&mut self, more: bool) -> io::Result<()> {
         if self.is_connecting {
             return Ok(());
         }
         while let Some(rest) = self.outbound.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match self.socket.write(rest) {
-                Ok(n) => self.written += n,
+            match self.socket.write(rest, more) {
+                Ok(n) => {
+                    self.written += n;
+                    self.is_held = more;
+                }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
@@ -173,6 +188,15 @@ impl Connection {
         self.outbound.clear();
         self.outbound.shrink_to(MAX_SPARE);
         self.written = 0;
+        if self.is_held && !more {
+            self.is_held = false;
+            self.socket.push()?;
+        }
         Ok(())
+    }
+
+    /// Whether the system keeps something until more follows.
+    pub(super) fn is_held(&self) -> bool {
+        self.is_held
     }
 }

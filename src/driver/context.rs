@@ -138,13 +138,19 @@ impl Context {
     pub fn with<R>(&self, body: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock();
         let result = body(&mut state);
-        self.settle(&mut state);
+        // A handler may have more to say; what is delivered when it is done goes with that.
+        self.settle_with(&mut state, self.delivery.is_owned_by_current_thread());
         result
     }
 
     /// Sends what is queued and sees to it that whoever waits wakes in time.
     pub(super) fn settle(&self, state: &mut MutexGuard<'_, State>) {
-        self.transmit(state);
+        self.settle_with(state, false);
+        state.sockets.push(&self.poller);
+    }
+
+    fn settle_with(&self, state: &mut MutexGuard<'_, State>, more: bool) {
+        self.transmit(state, more);
         let state = &mut **state;
         let next = self.next_deadline(state);
         if next.is_some_and(|next| state.waiters.wake_before(next)) {
@@ -162,9 +168,9 @@ impl Context {
     }
 
     /// Sends what is queued, and what can be sent since.
-    pub(super) fn send_queued(&self, state: &mut State) {
+    pub(super) fn send_queued(&self, state: &mut State, more: bool) {
         while !state.engine.transmits().is_empty() {
-            state.sockets.send(&self.poller, state.engine.transmits());
+            state.sockets.send(&self.poller, state.engine.transmits(), more);
             state.apply_changes();
         }
     }
@@ -295,7 +301,7 @@ impl Context {
             let session = state.engine.release(crate::clock::now(), handle.id)?;
             crate::log!(DEBUG, "***{session}: session {:p}: closed", Arc::as_ptr(handle));
             // What it sent last still goes out.
-            self.send_queued(state);
+            self.send_queued(state, false);
             Some(self.forget(state, handle.id, session.path.socket))
         });
         if ended.is_some() {

@@ -236,13 +236,13 @@ impl Context {
     /// Sends what is queued, and before that writes down what it may tell of: whoever hears that it
     /// observes is in the file, and no number is heard that is not. While there are changes that
     /// nobody has been told of it all waits for the delivery that tells them.
-    pub(super) fn transmit(&self, state: &mut MutexGuard<'_, State>) {
+    pub(super) fn transmit(&self, state: &mut MutexGuard<'_, State>, more: bool) {
         if state.engine.transmits().is_empty() {
             return;
         }
         while !state.engine.has_tracked() {
             if !self.unsaved.load(Ordering::Relaxed) {
-                return self.send_queued(state);
+                return self.send_queued(state, more);
             }
             self.save(state);
         }

@@ -136,7 +136,7 @@ impl Context {
             }
             if event.writable {
                 let mut state = self.state.lock();
-                state.sockets.flush(&self.poller, socket.0 as usize);
+                state.sockets.flush(&self.poller, socket.0 as usize, false);
                 state.apply_changes();
             }
             if event.readable || event.error {
@@ -216,7 +216,7 @@ impl Context {
             delivered = true;
             self.deliver_event(state, event);
             if state.engine.transmits().len() >= FLUSH_AT || state.engine.transmits().size() >= FLUSH_SIZE {
-                self.transmit(state);
+                self.transmit(state, false);
             }
         }
         delivered

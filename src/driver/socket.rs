@@ -82,6 +82,8 @@ pub struct Sockets {
     slab: Slab<Entry>,
     /// Those with something to send.
     pending: Vec<usize>,
+    /// Connections of which the system keeps something back.
+    held: Vec<usize>,
     /// What has happened to connections while writing.
     changes: Vec<(SessionId, Change)>,
     /// Listeners that wait for the process to have room for one more socket.
@@ -270,13 +272,20 @@ impl Sockets {
     }
 
     /// Sends all that is queued, in batches per socket.
-    pub(super) fn send(&mut self, poller: &Poller, transmits: &mut Transmits) {
+    pub(super) fn send(&mut self, poller: &Poller, transmits: &mut Transmits, more: bool) {
         for transmit in transmits.iter() {
             self.queue(&transmit);
         }
         transmits.clear();
         for key in core::mem::take(&mut self.pending) {
-            self.flush(poller, key);
+            self.flush(poller, key, more);
+        }
+    }
+
+    /// Nothing follows for now: what was held for that goes out.
+    pub(super) fn push(&mut self, poller: &Poller) {
+        for key in core::mem::take(&mut self.held) {
+            self.flush(poller, key, false);
         }
     }
 
@@ -306,7 +315,7 @@ impl Sockets {
     }
 
     /// The socket has room again, or there is something new to send.
-    pub(super) fn flush(&mut self, poller: &Poller, key: usize) {
+    pub(super) fn flush(&mut self, poller: &Poller, key: usize, more: bool) {
         let Some(entry) = self.slab.get_mut(key) else { return };
         let blocked = match &mut entry.kind {
             Kind::Datagrams(datagrams) => {
@@ -320,8 +329,11 @@ impl Sockets {
                 }
                 flushed.is_blocked
             }
-            Kind::Connection(connection) => match connection.flush() {
+            Kind::Connection(connection) => match connection.flush(more) {
                 Ok(()) => {
+                    if more && connection.is_held() && self.held.last() != Some(&key) {
+                        self.held.push(key);
+                    }
                     let blocked = !connection.is_drained();
                     if blocked != entry.blocked {
                         let change = if blocked { Change::Blocked } else { Change::Unblocked };

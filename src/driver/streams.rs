@@ -116,7 +116,7 @@ impl Context {
             }
             Some(Kind::Connection(_)) => {
                 if event.writable {
-                    state.sockets.flush(&self.poller, id.0 as usize);
+                    state.sockets.flush(&self.poller, id.0 as usize, false);
                     state.apply_changes();
                     self.deliver(&mut state);
                     self.work_off(&mut state, id, &[]);
@@ -188,7 +188,7 @@ impl Context {
                     self.deliver(state);
                     state.engine.handle_connected(now, session);
                     self.deliver(state);
-                    self.transmit(state);
+                    self.transmit(state, false);
                 }
                 Err(e) => crate::log!(WARN, "connection refused: {e}"),
             }
@@ -247,13 +247,13 @@ impl Context {
         }
         self.deliver(state);
         self.save(state);
-        self.transmit(state);
+        self.transmit(state, false);
     }
 
     /// The connection of a session is over: what is queued goes out as far as the system takes it at
     /// once.
     pub(super) fn hang_up(&self, state: &mut MutexGuard<'_, State>, session: SessionId, socket: SocketId) {
-        self.send_queued(state);
+        self.send_queued(state, false);
         if state.sockets.belongs_to(socket, session) {
             let closed = state.sockets.remove(&self.poller, socket);
             MutexGuard::unlocked(state, || drop(closed));

@@ -16,7 +16,7 @@ impl Context {
         });
         let Some(connection) = state.sockets.connection_of(socket, session) else { return };
         if connection.begin(host.as_ref()) {
-            state.sockets.flush(&self.poller, socket.0 as usize);
+            state.sockets.flush(&self.poller, socket.0 as usize, false);
             state.apply_changes();
         } else {
             crate::log!(ERR, "WS Host not defined");
@@ -43,7 +43,7 @@ impl Context {
         };
         let kept = connection.kept();
         if !connection.is_drained() {
-            state.sockets.flush(&self.poller, socket.0 as usize);
+            state.sockets.flush(&self.poller, socket.0 as usize, false);
             state.apply_changes();
         }
         if let (Err(error), Some(session)) = (&received, state.engine.sessions().get(session)) {
@@ -72,14 +72,14 @@ impl Context {
     /// is closed, and the application told.
     pub(super) fn close_websocket(&self, handle: &Arc<SessionHandle>) {
         let is_closed = self.with(|state| {
-            self.send_queued(state);
+            self.send_queued(state, false);
             let session = state.engine.sessions().get(handle.id)?;
             let has_done =
                 session.role == Role::Client && session.waiting_len() == 0 && !session.is_blocked();
             let socket = session.path.socket;
             let connection = state.sockets.connection_of(socket, handle.id)?;
             let is_closed = has_done && connection.close();
-            state.sockets.flush(&self.poller, socket.0 as usize);
+            state.sockets.flush(&self.poller, socket.0 as usize, false);
             Some(is_closed)
         });
         if is_closed == Some(true) {

@@ -121,10 +121,20 @@ impl StreamSocket {
         (&self.socket).read(buffer)
     }
 
-    /// Writes what the system takes.
-    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+    /// Writes what the system takes. If `more` follows, it may keep that for a moment, to send it with
+    /// what comes, at most for a fifth of a second, or until [`StreamSocket::push`].
+    pub fn write(&self, bytes: &[u8], more: bool) -> io::Result<usize> {
         // A peer that has gone is an error here, and no signal to the process.
-        self.socket.send_with_flags(bytes, libc::MSG_NOSIGNAL)
+        let flags = if more { libc::MSG_NOSIGNAL | libc::MSG_MORE } else { libc::MSG_NOSIGNAL };
+        self.socket.send_with_flags(bytes, flags)
+    }
+
+    /// Has the system send what it keeps.
+    pub fn push(&self) -> io::Result<()> {
+        match self.local {
+            Address::Ip(_) => self.socket.set_tcp_nodelay(true),
+            Address::Unix(_) => Ok(()),
+        }
     }
 }
 

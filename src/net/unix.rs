@@ -244,7 +244,7 @@ mod tests {
         let listener = StreamListener::bind(&server_at).unwrap();
         let client = StreamSocket::connect(Some(&client_at), &server_at).unwrap();
         assert!(!client.was_connecting());
-        client.write(b"hello").unwrap();
+        client.write(b"hello", false).unwrap();
         let (accepted, remote) = listener.accept().unwrap();
         assert_eq!((accepted.local_addr(), &remote), (&server_at, &client_at));
         let mut buffer = [0; 10];
