@@ -5,6 +5,7 @@
 //! what the bytes mean is known in [`crate::message`] and above.
 
 mod bind;
+mod eager;
 mod interface;
 mod pktinfo;
 pub mod poller;

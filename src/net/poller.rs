@@ -1,9 +1,11 @@
 //! Waiting for descriptors, for deadlines, and for other threads: one epoll set that holds a
 //! timer and a wake-up besides the sockets, so that its own descriptor tells of all three.
 
+use super::eager::{Eager, LOOKING};
 use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Instant;
 
 /// What happened to a registered descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +31,7 @@ pub struct Poller {
     epoll: OwnedFd,
     wake: OwnedFd,
     timer: OwnedFd,
+    eager: Eager,
 }
 
 impl Poller {
@@ -46,6 +49,7 @@ impl Poller {
                     libc::CLOCK_MONOTONIC,
                     libc::TFD_CLOEXEC | libc::TFD_NONBLOCK,
                 ))?,
+                eager: Eager::new(),
             }
         };
         poller.control(libc::EPOLL_CTL_ADD, poller.wake.as_raw_fd(), WAKE, libc::EPOLLIN)?;
@@ -80,19 +84,43 @@ impl Poller {
     pub fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
         ready.clear();
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
+        let timeout = milliseconds(timeout);
+        let begin = Instant::now();
+        if timeout != 0 && self.eager.looks() {
+            while begin.elapsed() < LOOKING {
+                let n = self.look(0, &mut events)?;
+                if n > 0 {
+                    self.eager.looked(true);
+                    self.report(&events, n, ready);
+                    return Ok(());
+                }
+            }
+            self.eager.looked(false);
+        }
+        let begin = Instant::now();
+        let n = self.look(timeout, &mut events)?;
+        if n > 0 && timeout != 0 {
+            self.eager.slept(begin.elapsed());
+        }
+        self.report(&events, n, ready);
+        Ok(())
+    }
+
+    /// Asks the system what is ready, and waits for it for so many milliseconds; -1 for ever. A signal
+    /// ends the wait with nothing.
+    fn look(&self, timeout: libc::c_int, events: &mut [libc::epoll_event; EVENTS]) -> io::Result<usize> {
         // SAFETY: room for as many events as is said.
         let n = unsafe {
-            libc::epoll_wait(
-                self.epoll.as_raw_fd(),
-                events.as_mut_ptr(),
-                EVENTS as libc::c_int,
-                milliseconds(timeout),
-            )
+            libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), EVENTS as libc::c_int, timeout)
         };
-        let Ok(n) = usize::try_from(n) else {
+        usize::try_from(n).or_else(|_| {
             let error = io::Error::last_os_error();
-            return if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) };
-        };
+            if error.kind() == io::ErrorKind::Interrupted { Ok(0) } else { Err(error) }
+        })
+    }
+
+    /// Writes down what is ready; the wake-up and the timer are this set's own.
+    fn report(&self, events: &[libc::epoll_event; EVENTS], n: usize, ready: &mut Vec<Ready>) {
         for event in events.iter().take(n) {
             let flags = event.events as libc::c_int;
             match event.u64 {
@@ -106,7 +134,6 @@ impl Poller {
                 }),
             }
         }
-        Ok(())
     }
 
     /// Ends the current wait, or the next if nobody waits.
