@@ -1,12 +1,8 @@
 /* Requests and responses in blocks at a client: what it sends, what its handlers see and when, and when it gives bodies
  * back. The server is a script. */
 
-#include "block.h"
+#include "script.h"
 
-static coap_context_t *context;
-static coap_session_t *session;
-static peer_t peer;
-static datagram_t last; /* what the client has sent last */
 static int responses, nacks;
 static size_t first_of_body; /* where the body of the response begins in `body` */
 
@@ -70,40 +66,14 @@ send_body(coap_pdu_type_t type, coap_request_t method, size_t length) {
   NEED(coap_send(session, pdu) != COAP_INVALID_MID);
 }
 
-/* What the client sends next. */
-static void
-take(const char *label) {
-  NEED(peer_receive(&peer, context, &last, 3000));
-  if (!quiet)
-    show_wire(label, &last);
-}
-
 static int
-nothing_comes(void) {
+nothing_new_comes(void) {
   datagram_t datagram;
   RUN_FOR(context, 100);
   while (peer_take(&peer, &datagram))
     if (mid_of(&datagram) != mid_of(&last)) /* a retransmission says nothing new */
       return 0;
   return 1;
-}
-
-/* The script answers what the client has sent last: with options in hexadecimal digits, and `length` bytes of `body`
- * from `from` on. Runs the client until it is at rest. */
-static void
-answer(unsigned int type, unsigned int code, const char *options, size_t from, size_t length) {
-  datagram_t datagram = last, rest = with_body(options, from, length);
-  size_t head = 4 + (last.bytes[0] & 15);
-  static unsigned int own = 0x7000;
-  unsigned int mid = type == COAP_MESSAGE_ACK ? mid_of(&last) : own++;
-  datagram.bytes[0] = (uint8_t)(0x40 | type << 4 | (last.bytes[0] & 15));
-  datagram.bytes[1] = (uint8_t)code;
-  datagram.bytes[2] = (uint8_t)(mid >> 8);
-  datagram.bytes[3] = (uint8_t)mid;
-  memcpy(datagram.bytes + head, rest.bytes, rest.length);
-  datagram.length = head + rest.length;
-  peer_send(&peer, &datagram);
-  RUN_FOR(context, 10);
 }
 
 static void
@@ -160,7 +130,7 @@ downloads(void) {
   NEED(coap_send(session, pdu) != COAP_INVALID_MID);
   take("  GET");
   answer(COAP_MESSAGE_ACK, CONTENT, "41aa d1061a 5164", 64, 64);
-  show("  %s", nothing_comes() ? "nothing more" : "more");
+  show("  %s", nothing_new_comes() ? "nothing more" : "more");
 
   show("an error on the way");
   send_get(COAP_MESSAGE_CON);
@@ -168,7 +138,7 @@ downloads(void) {
   answer(COAP_MESSAGE_ACK, CONTENT, "41aa d1060a 5164", 0, 64);
   take("  block 1");
   answer(COAP_MESSAGE_ACK, NOT_FOUND, "", 0, 4);
-  show("  %s", nothing_comes() ? "nothing more" : "more");
+  show("  %s", nothing_new_comes() ? "nothing more" : "more");
 
   show("4.08 on the way");
   send_get(COAP_MESSAGE_CON);
@@ -176,7 +146,7 @@ downloads(void) {
   answer(COAP_MESSAGE_ACK, CONTENT, "41aa d1060a 5164", 0, 64);
   take("  block 1");
   answer(COAP_MESSAGE_ACK, INCOMPLETE, "", 0, 0);
-  show("  %s", nothing_comes() ? "nothing more" : "more");
+  show("  %s", nothing_new_comes() ? "nothing more" : "more");
 
   show("a Reset on the way");
   send_get(COAP_MESSAGE_CON);
@@ -184,13 +154,13 @@ downloads(void) {
   answer(COAP_MESSAGE_ACK, CONTENT, "41aa d1060a 5164", 0, 64);
   take("  block 1");
   reset();
-  show("  %s", nothing_comes() ? "nothing more" : "more");
+  show("  %s", nothing_new_comes() ? "nothing more" : "more");
 
   show("fewer bytes than the block has");
   send_get(COAP_MESSAGE_CON);
   take("  GET");
   answer(COAP_MESSAGE_ACK, CONTENT, "41aa d1060a 5164", 0, 30);
-  show("  %s", nothing_comes() ? "nothing more" : "more");
+  show("  %s", nothing_new_comes() ? "nothing more" : "more");
 }
 
 /* What the reference loses.
@@ -231,7 +201,7 @@ harder_downloads(void) {
   answer(COAP_MESSAGE_ACK, CHANGED, "41aa d1060a", 0, 64);
   take("");
   answer(COAP_MESSAGE_ACK, CHANGED, "41bb d10612", 64, 36);
-  mend("restart_body", "nothing more", "%s", nothing_comes() ? "nothing more" : "more");
+  mend("restart_body", "nothing more", "%s", nothing_new_comes() ? "nothing more" : "more");
   mend("restart_body", "1 response", "%d response", responses);
   end();
   begin(COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
@@ -300,19 +270,19 @@ uploads(void) {
   answer(COAP_MESSAGE_ACK, CONTINUE, "d10e0e", 0, 0);
   take("  block 1");
   answer(COAP_MESSAGE_ACK, INCOMPLETE, "", 0, 0);
-  show("  %s", nothing_comes() ? "nothing more" : "more");
+  show("  %s", nothing_new_comes() ? "nothing more" : "more");
 
   show("too large");
   send_body(COAP_MESSAGE_CON, COAP_REQUEST_PUT, 2500);
   take("  PUT");
   answer(COAP_MESSAGE_ACK, TOO_LARGE, "d12f64", 0, 0);
-  show("  %s", nothing_comes() ? "nothing more" : "more");
+  show("  %s", nothing_new_comes() ? "nothing more" : "more");
 
   show("a server that does not know blocks");
   send_body(COAP_MESSAGE_CON, COAP_REQUEST_PUT, 2500);
   take("  PUT");
   answer(COAP_MESSAGE_ACK, CHANGED, "", 0, 0);
-  show("  %s", nothing_comes() ? "nothing more" : "more");
+  show("  %s", nothing_new_comes() ? "nothing more" : "more");
 
   show("both ways");
   send_body(COAP_MESSAGE_CON, COAP_REQUEST_POST, 2000);
@@ -347,7 +317,7 @@ harder_uploads(void) {
   send_body(COAP_MESSAGE_CON, COAP_REQUEST_PUT, 2500);
   take("");
   answer(COAP_MESSAGE_ACK, TOO_LARGE, "d10e0c", 0, 0);
-  mend("too_large", "more", "%s", nothing_comes() ? "nothing more" : "more");
+  mend("too_large", "more", "%s", nothing_new_comes() ? "nothing more" : "more");
   end();
   begin(COAP_BLOCK_USE_LIBCOAP);
   quiet = 1;

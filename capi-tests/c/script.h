@@ -25,7 +25,8 @@ nothing_comes(void) {
   return !peer_take(&peer, &datagram);
 }
 
-/* The script answers what the client has sent last. */
+/* The script answers what the client has sent last: with options in hexadecimal digits, and `length` bytes of `body`
+ * from `from` on. Runs the client until it is at rest. */
 UNUSED static void
 answer(unsigned int type, unsigned int code, const char *options, size_t from, size_t length) {
   datagram_t datagram = last, rest = with_body(options, from, length);

@@ -25,12 +25,10 @@ impl Framing {
         match self {
             Framing::Udp => 4,
             // A frame says how long it is, but programs know the sizes of libcoap, which counts so.
-            Framing::Tcp | Framing::WebSocket => match size {
-                0..15 => 2,
-                15..272 => 3,
-                272..65809 => 4,
-                _ => 6,
-            },
+            Framing::Tcp | Framing::WebSocket => {
+                let fits = |header: &usize| 2 + stream_length_bytes(size.saturating_sub(*header)) <= *header;
+                [2, 3, 4].into_iter().find(fits).unwrap_or(6)
+            }
         }
     }
 }
@@ -73,12 +71,7 @@ impl StreamHead {
         let Some((length, rest)) = rest.split_at_checked(extended) else { return Ok(None) };
         let length = length.iter().fold(0u64, |n, &b| n << 8 | u64::from(b)) + base;
         let Some((&code, rest)) = rest.split_first() else { return Ok(None) };
-        let extension = match first & 0xf {
-            13 => 1,
-            14 => 2,
-            15 => return Err(DecodeReason::TokenLength),
-            _ => 0,
-        };
+        let extension = token_extension_bytes(first);
         if rest.len() < extension {
             return Ok(None);
         }
@@ -135,30 +128,19 @@ impl Pdu {
             }
             Framing::Tcp => {
                 let body = self.option_and_payload_bytes().len();
-                let len = match body {
-                    0..13 => {
-                        header[0] = (body as u8) << 4;
-                        1
-                    }
-                    13..269 => {
-                        header[0] = 13 << 4;
-                        header[1] = (body - 13) as u8;
-                        2
-                    }
-                    269..65805 => {
-                        header[0] = 14 << 4;
-                        header[1..3].copy_from_slice(&((body - 269) as u16).to_be_bytes());
-                        3
-                    }
-                    _ => {
-                        header[0] = 15 << 4;
-                        header[1..5].copy_from_slice(&((body - 65805) as u32).to_be_bytes());
-                        5
-                    }
+                let extended = stream_length_bytes(body);
+                let nibble = match extended {
+                    0 => body as u8,
+                    1 => 13,
+                    2 => 14,
+                    _ => 15,
                 };
-                header[0] |= tkl;
-                header[len] = code;
-                len + 1
+                let (_, base) = stream_length_extension(nibble);
+                let length = ((body as u64 - base) as u32).to_be_bytes();
+                header[0] = nibble << 4 | tkl;
+                header[1..1 + extended].copy_from_slice(&length[4 - extended..]);
+                header[1 + extended] = code;
+                2 + extended
             }
         };
         let start = HEADROOM - ext.len() - len;
@@ -330,12 +312,16 @@ impl Decoded {
 /// Where a message of a stream that begins with this byte must begin in memory that is to be given to
 /// [`Pdu::decode_given`].
 pub fn stream_start(first: u8) -> usize {
-    let token_extension = match first & 0xf {
+    HEADROOM.saturating_sub(2 + stream_length_extension(first >> 4).0 + token_extension_bytes(first))
+}
+
+/// How many bytes of token length follow the header that begins with this byte.
+fn token_extension_bytes(first: u8) -> usize {
+    match first & 0xf {
         13 => 1,
         14 => 2,
         _ => 0,
-    };
-    HEADROOM.saturating_sub(2 + stream_length_extension(first >> 4).0 + token_extension)
+    }
 }
 
 /// The length nibble of a token in the low half of the first byte, and its extension: the same

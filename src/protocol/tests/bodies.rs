@@ -259,6 +259,23 @@ fn bodies_arrive_as_they_were_sent_or_fail_once_and_nothing_is_left() {
     }
 }
 
+/// Transfers between two libraries whose handlers see whole bodies, and nothing goes wrong.
+fn on_a_perfect_network(nstart: u16, transfers: Vec<Transfer>) -> Rc<Scenario> {
+    Rc::new(Scenario {
+        seed: 1,
+        conditions: Conditions::PERFECT,
+        is_good: true,
+        nstart,
+        client: SINGLE,
+        server: Server::Library(SINGLE),
+        is_tagged: false,
+        transfers,
+        changes: Vec::new(),
+        edited: None,
+        leaves: None,
+    })
+}
+
 /// What a transfer takes is given back, not only kept for the next one.
 #[test]
 fn memory_returns_to_its_start_after_each_round_of_transfers() {
@@ -271,19 +288,8 @@ fn memory_returns_to_its_start_after_each_round_of_transfers() {
         szx_up: Some(5),
         szx_down: Some(4),
     };
-    let scenario = Rc::new(Scenario {
-        seed: 1,
-        conditions: Conditions::PERFECT,
-        is_good: true,
-        nstart: 2,
-        client: SINGLE,
-        server: Server::Library(SINGLE),
-        is_tagged: false,
-        transfers: [Code::PUT, Code::POST, Code::FETCH, Code::POST].map(transfer).to_vec(),
-        changes: Vec::new(),
-        edited: None,
-        leaves: None,
-    });
+    let scenario =
+        on_a_perfect_network(2, [Code::PUT, Code::POST, Code::FETCH, Code::POST].map(transfer).to_vec());
     let mut pair = Pair::new(1, scenario.conditions.clone());
     let library = Library::default();
     serve(&mut pair, &scenario, &library);
@@ -313,19 +319,7 @@ fn bodies_of_16_mebibytes_go_up_and_down_in_one_exchange() {
     let (up, down) = (16 << 20, 16 << 20);
     let transfer =
         Transfer { at: Duration::ZERO, kind: CON, code: Code::POST, up, down, szx_up: None, szx_down: None };
-    let scenario = Rc::new(Scenario {
-        seed: 1,
-        conditions: Conditions::PERFECT,
-        is_good: true,
-        nstart: 1,
-        client: SINGLE,
-        server: Server::Library(SINGLE),
-        is_tagged: false,
-        transfers: vec![transfer],
-        changes: Vec::new(),
-        edited: None,
-        leaves: None,
-    });
+    let scenario = on_a_perfect_network(1, vec![transfer]);
     let mut pair = Pair::new(1, scenario.conditions.clone());
     let library = Library::default();
     serve(&mut pair, &scenario, &library);

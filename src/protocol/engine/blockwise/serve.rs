@@ -29,6 +29,20 @@ pub struct Representation {
     pub etag: u64,
 }
 
+impl Representation {
+    /// Writes it into a response; the ETag if that is wanted.
+    pub(super) fn describe(self, response: &mut Pdu, with_etag: bool) -> Result<(), PduError> {
+        if with_etag && self.etag != 0 {
+            response.add_option(Number::ETAG, &encode_uint(self.etag))?;
+        }
+        response.add_option(Number::CONTENT_FORMAT, &encode_uint(self.format.into()))?;
+        if let Some(seconds) = self.max_age {
+            response.add_option(Number::MAX_AGE, &encode_uint(seconds.into()))?;
+        }
+        Ok(())
+    }
+}
+
 /// A body that is sent in blocks.
 pub(super) struct Served {
     about: About,
@@ -66,13 +80,7 @@ impl Engine {
         if let Some(block) = asked {
             block.cut(bytes, 0).ok_or(BodyError::BehindEnd(block.num))?;
         }
-        if is_ours && about.etag != 0 {
-            response.add_option(Number::ETAG, &encode_uint(about.etag))?;
-        }
-        response.add_option(Number::CONTENT_FORMAT, &encode_uint(about.format.into()))?;
-        if let Some(seconds) = about.max_age {
-            response.add_option(Number::MAX_AGE, &encode_uint(seconds.into()))?;
-        }
+        about.describe(response, is_ours)?;
         let room = if is_ours { block::room(response) } else { usize::MAX };
         let is_whole = match asked {
             Some(b) => b.num == 0 && b.slice(bytes).len() == bytes.len() && bytes.len() <= room,
@@ -104,18 +112,7 @@ impl Engine {
             && block.num == 0
             && !mode.has(Mode::STLESS_BLOCK2)
             && self.bodies.served.len() < MAX_SERVED;
-        if response.option(Number::ETAG).is_none() {
-            let etag = match (about.etag, is_kept) {
-                (0, true) => {
-                    self.bodies.next_etag += 1;
-                    self.bodies.next_etag
-                }
-                // Each block is cut from a body of its own: equal bodies must have equal tags.
-                (0, false) => block::fingerprint(bytes),
-                (given, _) => given,
-            };
-            response.add_option(Number::ETAG, &encode_uint(etag))?;
-        }
+        self.tag_body(response, about, is_kept, bytes)?;
         let template = is_kept.then(|| response.clone());
         response.add_option(Number::BLOCK2, &block.encode())?;
         response.add_option(Number::SIZE2, &encode_uint(bytes.len() as u64))?;
@@ -124,6 +121,30 @@ impl Engine {
             self.keep(now, id, self.bodies.about(request), template, body);
         }
         Ok(())
+    }
+
+    /// Gives a response in blocks its ETag, if it has none yet: a number of its own for a body that is
+    /// kept for all of them.
+    pub(super) fn tag_body(
+        &mut self,
+        response: &mut Pdu,
+        about: Representation,
+        is_kept: bool,
+        bytes: &[u8],
+    ) -> Result<(), PduError> {
+        if response.option(Number::ETAG).is_some() {
+            return Ok(());
+        }
+        let etag = match (about.etag, is_kept) {
+            (0, true) => {
+                self.bodies.next_etag += 1;
+                self.bodies.next_etag
+            }
+            // Each block is cut from a body of its own: equal bodies must have equal tags.
+            (0, false) => block::fingerprint(bytes),
+            (given, _) => given,
+        };
+        response.add_option(Number::ETAG, &encode_uint(etag)).map(drop)
     }
 
     /// Keeps a body for the blocks that follow, in place of the one before.

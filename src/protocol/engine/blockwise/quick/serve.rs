@@ -59,13 +59,7 @@ impl Engine {
         let (params, largest) = (session.params().clone(), session.largest_szx);
         let wanted = Wanted::of(request, params.max_payloads)?;
         let is_asked = request.option(Number::Q_BLOCK2).is_some();
-        if about.etag != 0 {
-            response.add_option(Number::ETAG, &encode_uint(about.etag))?;
-        }
-        response.add_option(Number::CONTENT_FORMAT, &encode_uint(about.format.into()))?;
-        if let Some(seconds) = about.max_age {
-            response.add_option(Number::MAX_AGE, &encode_uint(seconds.into()))?;
-        }
+        about.describe(response, true)?;
         let room = block::room(response);
         if !is_asked && bytes.len() <= room {
             return Ok(response.set_payload(bytes)?);
@@ -88,16 +82,7 @@ impl Engine {
         let count = u32::try_from(count).ok().filter(|n| *n <= MAX_NUM + 1);
         let count = count.ok_or(BodyError::TooManyBlocks(bytes.len()))?;
         let is_kept = count > 1 && self.bodies.quick.sent.len() < MAX_SERVED;
-        if response.option(Number::ETAG).is_none() {
-            let etag = if is_kept && all {
-                self.bodies.next_etag += 1;
-                self.bodies.next_etag
-            } else {
-                // Equal bodies must have equal tags where each block is cut from one of its own.
-                block::fingerprint(bytes)
-            };
-            response.add_option(Number::ETAG, &encode_uint(etag))?;
-        }
+        self.tag_body(response, about, is_kept && all, bytes)?;
         response.add_option(Number::SIZE2, &encode_uint(bytes.len() as u64))?;
         let template = is_kept.then(|| response.clone());
         response.add_option(Number::Q_BLOCK2, &first.encode())?;
