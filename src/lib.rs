@@ -5,6 +5,7 @@
 //! - [`message`]: bytes to values and back.
 //! - [`protocol`]: the state machines of the RFCs, without sockets, clocks or C.
 //! - [`net`]: sockets and waiting.
+//! - [`tls`]: what secures a session, by one of several libraries.
 //! - [`persist`]: files that a server finds again after a restart.
 //! - [`driver`]: binds sockets and state machines to a context; calls handlers.
 //! - [`capi`]: the `extern "C"` functions, one file per public header.
@@ -28,4 +29,5 @@ pub mod persist;
 #[forbid(unsafe_code)]
 pub mod protocol;
 pub mod random;
+pub mod tls;
 pub mod variant;
