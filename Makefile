@@ -9,8 +9,8 @@
 # `make` and `make install` need cargo, cc and GNU binutils, nothing else. `make install` does not need cargo
 # where it was not changed since `make`: the one who installs may be another than the one who builds.
 
-VARIANTS = notls
-DEFAULT = notls
+VARIANTS = notls openssl
+DEFAULT = openssl
 
 SOVERSION = 3
 FILEVERSION = 3.2.0
@@ -141,7 +141,7 @@ check-fast:
 	@tools/check fast
 
 bench: all
-	$(CARGO) run -q --release -p bench -- --lib build/$(DEFAULT)/lib --include include
+	$(CARGO) run -q --release -p bench -- --lib build/notls/lib --include include
 
 headers:
 	$(CARGO) run -q -p headers

@@ -1,8 +1,12 @@
 //! Compiles the C shim of the one variadic function, and holds an artefact to one variant.
 
+#[path = "src/variant/openssl_release.rs"]
+mod openssl_release;
+
+use openssl_release::Found;
 use std::env;
 
-const VARIANTS: [&str; 1] = ["notls"];
+const VARIANTS: [&str; 2] = ["notls", "openssl"];
 
 fn main() {
     println!("cargo:rerun-if-changed=src/capi/log_shim.c");
@@ -18,9 +22,22 @@ fn main() {
             "the artefact `{artefact}` is built with that one feature, but these are enabled: {enabled:?}"
         );
     }
+    if enabled.contains(&"openssl")
+        && let Some(why) = openssl_refusal()
+    {
+        println!("cargo:error={why}");
+    }
     cc::Build::new()
         .file("src/capi/log_shim.c")
         .warnings_into_errors(true)
         .extra_warnings(true)
         .compile("coap_log_shim");
+}
+
+/// What is wrong with the OpenSSL that the crate `openssl-sys` found, by what it says to those who use it.
+fn openssl_refusal() -> Option<String> {
+    let said = |key: &str| env::var(format!("DEP_OPENSSL_{key}")).ok();
+    let forks = [("LIBRESSL_VERSION_NUMBER", "LibreSSL"), ("BORINGSSL", "BoringSSL"), ("AWSLC", "AWS-LC")];
+    let fork = forks.into_iter().find(|(key, _)| said(key).is_some()).map(|(_, name)| name);
+    openssl_release::refusal(Found { version: said("VERSION_NUMBER").as_deref(), fork })
 }

@@ -1,29 +1,36 @@
 //! What this build of the library can do. The functions of `coap_supported.h` answer from here, and
 //! `coap_defines.h` says the same.
 
-/// The name of the variant, as in `libcoap-3-notls`.
-pub const NAME: &str = "notls";
+#[cfg(test)]
+mod openssl_release;
+
+/// The name of the variant, as in `libcoap-3-notls`. Where several are enabled, as tests may do, the one that can do
+/// most counts.
+pub const NAME: &str = if cfg!(feature = "openssl") { "openssl" } else { "notls" };
+
+/// Whether the variant has a library for (D)TLS and uses it.
+const SECURE: bool = false;
 
 /// DTLS.
-pub const DTLS: bool = false;
-/// DTLS connection identifiers (RFC 9146).
+pub const DTLS: bool = SECURE;
+/// DTLS connection identifiers (RFC 9146), which OpenSSL does not have.
 pub const DTLS_CID: bool = false;
 /// Pre-shared keys.
-pub const PSK: bool = false;
+pub const PSK: bool = SECURE;
 /// Certificates.
-pub const PKI: bool = false;
+pub const PKI: bool = SECURE;
 /// Keys kept in PKCS #11 tokens.
-pub const PKCS11: bool = false;
+pub const PKCS11: bool = SECURE;
 /// Raw public keys.
 pub const RPK: bool = false;
 /// CoAP over TCP (RFC 8323).
 pub const TCP: bool = true;
 /// CoAP over TLS.
-pub const TLS: bool = false;
+pub const TLS: bool = SECURE;
 /// CoAP over WebSockets.
 pub const WS: bool = true;
 /// CoAP over secure WebSockets.
-pub const WSS: bool = false;
+pub const WSS: bool = SECURE && WS;
 /// Unix domain sockets.
 pub const AF_UNIX: bool = true;
 /// IPv4.
