@@ -108,7 +108,7 @@ pub struct ServerPsk {
     pub hint: Hint,
     /// Asked in each handshake. It knows the key of the hint that was given.
     pub for_identity: ForIdentity,
-    /// Asked in each handshake, once for each name as long as it gives something.
+    /// Asked in each handshake; it remembers by itself what names have got.
     pub for_name: Option<PskForName>,
 }
 
@@ -193,7 +193,8 @@ pub struct Pki {
     pub server_name: Option<Box<CStr>>,
     /// Asked of each certificate that nothing is wrong with, or nothing that is not allowed.
     pub accept: Option<AcceptCertificate>,
-    /// Asked in each handshake, once for each name as long as it gives something.
+    /// Asked in each handshake; it remembers by itself what names have got. A set-up without keys is one
+    /// that always has some from here.
     pub for_name: Option<KeysForName>,
     /// Asked in each handshake, before anything of it is sent that depends on the set-up.
     pub adjust: Option<Adjust>,
