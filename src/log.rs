@@ -34,6 +34,9 @@ impl Level {
     /// The first of the levels under which a (D)TLS library's own lines go out.
     pub const DTLS_BASE: Level = Level(9);
 
+    /// What a (D)TLS library says of its connections.
+    pub const DTLS_INFO: Level = Level(15);
+
     /// The four letters that stand in front of a line, for the levels that have them.
     pub fn name(self) -> Option<&'static CStr> {
         const NAMES: [&CStr; 17] = [
@@ -46,6 +49,19 @@ impl Level {
 
 /// The level in force at start: warnings and worse.
 static LEVEL: AtomicU32 = AtomicU32::new(Level::WARN.0);
+
+/// The level up to which a (D)TLS library's own lines are written, counted as others are.
+static DTLS_LEVEL: AtomicU32 = AtomicU32::new(0);
+
+/// The level in force for a (D)TLS library's own lines, counted as others are.
+pub fn dtls_level() -> u32 {
+    DTLS_LEVEL.load(Ordering::Relaxed)
+}
+
+/// Sets it.
+pub fn set_dtls_level(level: u32) {
+    DTLS_LEVEL.store(level, Ordering::Relaxed);
+}
 
 /// Takes a text as it is to be printed: with its newline, when it has one.
 pub type Sink = fn(Level, &CStr);
@@ -69,7 +85,10 @@ pub fn set_sink(sink: Sink) {
 
 /// Whether lines of this level are wanted.
 pub fn enabled(level: Level) -> bool {
-    level <= self::level()
+    match level < Level::DTLS_BASE {
+        true => level <= self::level(),
+        false => level.0 - Level::DTLS_BASE.0 <= dtls_level(),
+    }
 }
 
 /// Hands a text to the sink as it is, whatever the level in force. No lock is held meanwhile.

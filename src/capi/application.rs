@@ -122,6 +122,8 @@ impl Application for Program {
             NackReason::Unreachable => COAP_NACK_ICMP_ISSUE,
             NackReason::BadResponse => COAP_NACK_BAD_RESPONSE,
             NackReason::NotUpgraded => COAP_NACK_WS_LAYER_FAILED,
+            NackReason::NotSecured => COAP_NACK_TLS_FAILED,
+            NackReason::NeverSecured => COAP_NACK_TLS_LAYER_FAILED,
             NackReason::Given(reason) => reason,
         };
         // SAFETY: the program registered the handler for this; the pointers are good for the call.
@@ -154,6 +156,9 @@ impl Application for Program {
             Notice::Connected => COAP_EVENT_TCP_CONNECTED,
             Notice::NotConnected | Notice::NotUpgraded => COAP_EVENT_TCP_FAILED,
             Notice::Upgraded => COAP_EVENT_WS_CONNECTED,
+            Notice::Secured => COAP_EVENT_DTLS_CONNECTED,
+            Notice::SecurityFault => COAP_EVENT_DTLS_ERROR,
+            Notice::Unsecured => COAP_EVENT_DTLS_CLOSED,
             Notice::FrameTooLarge => COAP_EVENT_WS_PACKET_SIZE,
             Notice::WebSocketClosed => COAP_EVENT_WS_CLOSED,
             Notice::Disconnected => COAP_EVENT_TCP_CLOSED,

@@ -15,13 +15,9 @@ use crate::log::Level;
 use crate::message::Framing;
 use core::cell::RefCell;
 use core::ffi::{CStr, c_char, c_int, c_uint};
-use core::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::RwLock;
 use std::ffi::CString;
 use std::net::SocketAddr;
-
-/// The level of the (D)TLS library's own lines. A value that is kept and given back.
-static DTLS_LEVEL: AtomicU32 = AtomicU32::new(0);
 
 /// Where lines go instead of the standard streams.
 static HANDLER: RwLock<coap_log_handler_t> = RwLock::new(None);
@@ -42,14 +38,14 @@ pub extern "C" fn coap_set_log_level(level: coap_log_t) {
 /// Sets the level up to which lines of the (D)TLS library itself are written.
 #[unsafe(no_mangle)]
 pub extern "C" fn coap_dtls_set_log_level(level: coap_log_t) {
-    DTLS_LEVEL.store(level, Ordering::Relaxed);
+    log::set_dtls_level(level);
 }
 
 /// Returns the level up to which lines of the (D)TLS library itself are written. It is
 /// `COAP_LOG_EMERG` at start.
 #[unsafe(no_mangle)]
 pub extern "C" fn coap_dtls_get_log_level() -> coap_log_t {
-    DTLS_LEVEL.load(Ordering::Relaxed)
+    log::dtls_level()
 }
 
 /// Returns the four letters that stand for `level` in a log line, as in "WARN" or "ERR ". Those of

@@ -11,7 +11,7 @@ use crate::log;
 use crate::message::uri::Scheme;
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::event::NackReason;
-use crate::protocol::session::{Role, Session, State, Transport};
+use crate::protocol::session::{Role, Security, Session, State, Transport};
 use core::cell::RefCell;
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use parking_lot::Mutex;
@@ -191,7 +191,9 @@ fn with_default_port(address: Address, transport: Transport) -> Address {
         Address::Ip(mut ip) if ip.port() == 0 => {
             ip.set_port(match transport {
                 Transport::Udp | Transport::Tcp => COAP_DEFAULT_PORT,
+                Transport::Dtls | Transport::Tls => COAPS_DEFAULT_PORT,
                 Transport::WebSocket => Scheme::CoapWs.default_port(),
+                Transport::SecureWebSocket => Scheme::CoapsWs.default_port(),
             });
             Address::Ip(ip)
         }
@@ -344,6 +346,9 @@ pub unsafe extern "C" fn coap_session_get_proto(session: *const coap_session_t) 
         Transport::Udp => COAP_PROTO_UDP,
         Transport::Tcp => COAP_PROTO_TCP,
         Transport::WebSocket => COAP_PROTO_WS,
+        Transport::Dtls => COAP_PROTO_DTLS,
+        Transport::Tls => COAP_PROTO_TLS,
+        Transport::SecureWebSocket => COAP_PROTO_WSS,
     };
     // SAFETY: as the caller promises.
     unsafe { read(session, COAP_PROTO_NONE, proto) }
@@ -374,7 +379,12 @@ pub unsafe extern "C" fn coap_session_get_state(session: *const coap_session_t) 
         (State::Connecting, Some(stream)) if s.role == Role::Server && !stream.is_upgraded => {
             COAP_SESSION_STATE_NONE
         }
+        (State::Connecting, None) => COAP_SESSION_STATE_NONE,
         (State::Connecting, _) => COAP_SESSION_STATE_CONNECTING,
+        (State::Handshake, _) => COAP_SESSION_STATE_HANDSHAKE,
+        (State::Closed, None) if s.security == Security::Over => COAP_SESSION_STATE_NONE,
+        (State::Ended, None) if s.security == Security::Over => COAP_SESSION_STATE_NONE,
+        (State::Ended, _) if s.security == Security::Begun => COAP_SESSION_STATE_HANDSHAKE,
         (State::Csm, _) => COAP_SESSION_STATE_CSM,
         (State::Closed | State::Ended, Some(stream)) if stream.is_lost => COAP_SESSION_STATE_NONE,
         // A transport without connections has none to lose.

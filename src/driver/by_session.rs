@@ -23,6 +23,13 @@ impl<T> BySession<T> {
         here.or_else(|| self.displaced.iter().find(|(of, _)| *of == id)).map(|(_, kept)| kept)
     }
 
+    /// The same, to be changed.
+    pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut T> {
+        let here = self.places.get_mut(id.index()).and_then(Option::as_mut).filter(|(of, _)| *of == id);
+        let displaced = &mut self.displaced;
+        here.or_else(|| displaced.iter_mut().find(|(of, _)| *of == id)).map(|(_, kept)| kept)
+    }
+
     /// Keeps something for a session, in place of what was kept for it.
     pub(super) fn insert(&mut self, id: SessionId, kept: T) {
         if self.places.len() <= id.index() {

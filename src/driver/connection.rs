@@ -1,6 +1,7 @@
-//! A connection: what is between it and messages, what waits to be written, and whether the peer
+//! A connection: what is between it and messages, what secures it, what waits to be written, and whether the peer
 //! takes it.
 
+use super::channel::Channel;
 use crate::net::StreamSocket;
 use crate::net::websocket::{self, CloseCode, Host, Received, WebSocket};
 use crate::protocol::session::{SessionId, SocketId, Transport};
@@ -34,6 +35,12 @@ pub(super) struct Connection {
     /// Bytes that came and wait until the peer takes our answers.
     pub(super) unread: Vec<u8>,
     layer: Layer,
+    /// Nothing goes out in the clear.
+    is_secure: bool,
+    /// What secures it, from when it is there.
+    pub(super) channel: Option<Box<Channel>>,
+    /// What is to be secured and written.
+    plain: Vec<u8>,
     outbound: Vec<u8>,
     written: usize,
     /// The system keeps the end of what it was given, since more was to follow.
@@ -61,9 +68,9 @@ impl Connection {
         listener: Option<SocketId>,
     ) -> Self {
         let layer = match (transport, listener) {
-            (Transport::WebSocket, None) => Layer::Upgrade,
-            (Transport::WebSocket, Some(_)) => Layer::WebSocket(Box::new(WebSocket::server())),
-            (Transport::Udp | Transport::Tcp, _) => Layer::None,
+            _ if !transport.is_websocket() => Layer::None,
+            (_, None) => Layer::Upgrade,
+            (_, Some(_)) => Layer::WebSocket(Box::new(WebSocket::server())),
         };
         let is_connecting = Connection::is_made_later(&socket, transport, listener);
         let (unread, outbound) = (Vec::new(), Vec::new());
@@ -74,6 +81,9 @@ impl Connection {
             is_connecting,
             unread,
             layer,
+            is_secure: transport.is_secure(),
+            channel: None,
+            plain: Vec::new(),
             outbound,
             written: 0,
             is_held: false,
@@ -81,13 +91,18 @@ impl Connection {
     }
 
     /// Whether a connection is being made, or looked at in the loop as if it were: what is there at
-    /// once may have to be upgraded.
+    /// once may have to be secured or upgraded.
     pub(super) fn is_made_later(
         socket: &StreamSocket,
         transport: Transport,
         listener: Option<SocketId>,
     ) -> bool {
-        socket.was_connecting() || transport == Transport::WebSocket && listener.is_none()
+        socket.was_connecting() || Connection::needs_handshake(transport) && listener.is_none()
+    }
+
+    /// Whether messages flow only after something else did.
+    pub(super) fn needs_handshake(transport: Transport) -> bool {
+        transport.is_secure() || transport.is_websocket()
     }
 
     /// The stream is there: has what belongs on it first written. `false` if that cannot be, since
@@ -96,10 +111,39 @@ impl Connection {
         if let Layer::Upgrade = self.layer {
             let Some(host) = host else { return false };
             let (key, mask) = (crate::random::bytes(), crate::random::bytes);
-            let websocket = WebSocket::client(host, key, mask, &mut self.outbound);
+            let websocket = WebSocket::client(host, key, mask, self.out().1);
             self.layer = Layer::WebSocket(Box::new(websocket));
+            self.seal();
         }
         true
+    }
+
+    /// What is between this and messages, and where what is to be written goes.
+    fn out(&mut self) -> (&mut Layer, &mut Vec<u8>) {
+        let out = if self.is_secure { &mut self.plain } else { &mut self.outbound };
+        (&mut self.layer, out)
+    }
+
+    /// Secures what is to be written. What cannot be is not written.
+    fn seal(&mut self) {
+        if self.plain.is_empty() {
+            return;
+        }
+        if let Some(output) = self.channel.as_mut().and_then(|channel| channel.seal(&self.plain)) {
+            self.outbound.extend_from_slice(&output.bytes);
+            output.clear();
+        }
+        self.plain.clear();
+        self.plain.shrink_to(MAX_SPARE);
+    }
+
+    /// Has what the handshake wants to send written.
+    pub(super) fn write_handshake(&mut self) {
+        let connection = self.channel.as_mut().and_then(|channel| channel.connection());
+        if let Some(output) = connection.map(|c| c.output()).filter(|output| !output.is_empty()) {
+            self.outbound.extend_from_slice(&output.bytes);
+            output.clear();
+        }
     }
 
     /// Takes the next thing out of what came over a WebSocket, and has written what that asks for;
@@ -109,10 +153,12 @@ impl Connection {
         input: &mut &[u8],
         limit: usize,
     ) -> Option<Result<Option<Received>, websocket::Error>> {
-        match &mut self.layer {
-            Layer::WebSocket(websocket) => Some(websocket.receive(input, limit, &mut self.outbound)),
-            Layer::None | Layer::Upgrade => None,
-        }
+        let received = match self.out() {
+            (Layer::WebSocket(websocket), out) => Some(websocket.receive(input, limit, out)),
+            _ => None,
+        };
+        self.seal();
+        received
     }
 
     /// Bytes that are kept of what came over a WebSocket and is no whole message.
@@ -125,13 +171,16 @@ impl Connection {
 
     /// Has a message written. What is large goes to the system at once, as far as that takes it.
     pub(super) fn queue(&mut self, message: &[u8]) {
-        match &self.layer {
-            Layer::None => self.write_or_queue(message),
-            Layer::WebSocket(websocket) => {
-                websocket.send(message, &mut self.outbound);
+        let is_secure = self.is_secure;
+        match self.out() {
+            (Layer::None, plain) if is_secure => plain.extend_from_slice(message),
+            (Layer::None, _) => self.write_or_queue(message),
+            (Layer::WebSocket(websocket), out) => {
+                websocket.send(message, out);
             }
-            Layer::Upgrade => {}
+            (Layer::Upgrade, _) => {}
         }
+        self.seal();
     }
 
     fn write_or_queue(&mut self, message: &[u8]) {
@@ -146,12 +195,23 @@ impl Connection {
 
     /// Has the end written, where there is a word for it. `true` if there was.
     pub(super) fn close(&mut self) -> bool {
-        match &mut self.layer {
-            Layer::WebSocket(websocket) if websocket.is_open() => {
-                websocket.close(CloseCode::Normal, &mut self.outbound);
+        let closed = match self.out() {
+            (Layer::WebSocket(websocket), out) if websocket.is_open() => {
+                websocket.close(CloseCode::Normal, out);
                 true
             }
             _ => false,
+        };
+        self.seal();
+        closed
+    }
+
+    /// Has the end of what secures it written, and lets go of that.
+    pub(super) fn close_channel(&mut self) {
+        if let Some(mut channel) = self.channel.take()
+            && let Some(output) = channel.close()
+        {
+            self.outbound.extend_from_slice(&output.bytes);
         }
     }
 
@@ -163,6 +223,7 @@ impl Connection {
     /// Has the end written, as far as the system takes it at once.
     pub(super) fn say_goodbye(&mut self) {
         self.close();
+        self.close_channel();
         if let Err(e) = self.flush(false) {
             // Most often the peer has gone first.
             crate::log!(DEBUG, "cannot write the end: {e}");
@@ -193,6 +254,11 @@ impl Connection {
             self.socket.push()?;
         }
         Ok(())
+    }
+
+    /// Whether nothing goes out in the clear.
+    pub(super) fn is_secure(&self) -> bool {
+        self.is_secure
     }
 
     /// Whether the system keeps something until more follows.

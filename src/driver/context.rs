@@ -1,6 +1,8 @@
 //! A context: one state behind one lock, and what changes it from outside the loop.
 
 use super::by_session::BySession;
+use super::channel::Channel;
+use super::connection::Connection;
 use super::persist::Keeping;
 use super::socket::{Entry, Use};
 use super::{Application, EndpointHandle, SessionHandle, Sockets};
@@ -13,6 +15,7 @@ use crate::protocol::engine::{Handle, SendError};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{self, Path, SessionId, SocketId, Transport};
 use crate::protocol::{Engine, Instant};
+use crate::tls::{Acceptor, Carrier, Connector};
 use core::sync::atomic::AtomicBool;
 use hashbrown::HashMap;
 use parking_lot::{Mutex, MutexGuard, ReentrantMutex};
@@ -65,6 +68,8 @@ pub struct State {
     pub(super) sessions: BySession<Arc<SessionHandle>>,
     pub(super) endpoints: HashMap<SocketId, Arc<EndpointHandle>>,
     pub(super) waiters: Waiters,
+    /// How secured endpoints answer.
+    pub(super) acceptor: Option<Arc<dyn Acceptor>>,
     /// The application waits on the context's descriptor by itself.
     pub(super) watched: bool,
     /// What the timer in that descriptor is set to.
@@ -117,6 +122,7 @@ impl Context {
                 sessions: BySession::default(),
                 endpoints: HashMap::new(),
                 waiters: Waiters::default(),
+                acceptor: None,
                 watched: false,
                 armed: None,
             }),
@@ -180,7 +186,8 @@ impl Context {
         if state.engine.has_events() {
             return Some(Instant(0));
         }
-        let due = [state.engine.poll_timeout(), state.cache.next_deadline(), state.sockets.next_retry()];
+        let sockets = [state.sockets.next_retry(), state.sockets.next_flight()];
+        let due = [state.engine.poll_timeout(), state.cache.next_deadline(), sockets[0], sockets[1]];
         due.into_iter().flatten().min()
     }
 
@@ -203,7 +210,8 @@ impl Context {
                     let socket = UdpSocket::bind(local)?;
                     let local = socket.local_addr().clone();
                     let purpose = Use::Endpoint { mtu: state.engine.config.mtu };
-                    (state.sockets.add_datagrams(&self.poller, socket, purpose, false)?, local)
+                    let is_secure = transport.is_secure();
+                    (state.sockets.add_datagrams(&self.poller, socket, purpose, false, is_secure)?, local)
                 }
                 true => {
                     let socket = StreamListener::bind(local)?;
@@ -236,18 +244,46 @@ impl Context {
         state.endpoints.remove(&endpoint.socket);
     }
 
-    /// Opens a session to a peer. The application holds one reference to it.
+    /// Opens a session to a peer, over a transport that is not secured. The application holds one
+    /// reference to it.
     pub fn open_session(
         self: &Arc<Self>,
         local: Option<&Address>,
         remote: &Address,
         transport: Transport,
     ) -> io::Result<Arc<SessionHandle>> {
+        self.open(local, remote, transport, None)
+    }
+
+    /// Opens a session to a peer, over a transport that is secured by a connection of `connector`.
+    pub fn open_secured(
+        self: &Arc<Self>,
+        local: Option<&Address>,
+        remote: &Address,
+        transport: Transport,
+        connector: &Arc<dyn Connector>,
+    ) -> io::Result<Arc<SessionHandle>> {
+        self.open(local, remote, transport, Some(connector))
+    }
+
+    fn open(
+        self: &Arc<Self>,
+        local: Option<&Address>,
+        remote: &Address,
+        transport: Transport,
+        connector: Option<&Arc<dyn Connector>>,
+    ) -> io::Result<Arc<SessionHandle>> {
+        if transport.is_secure() != connector.is_some() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "nothing says how it is secured"));
+        }
         if transport.is_reliable() {
-            return self.open_stream(local, remote, transport);
+            return self.open_stream(local, remote, transport, connector);
         }
         // Towards a group the answers come from elsewhere, so the socket must not be connected.
         let connected = !crate::net::is_group(remote);
+        if !connected && transport.is_secure() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "DTLS knows no groups"));
+        }
         let socket = match connected {
             true => UdpSocket::connect(local, remote)?,
             false => UdpSocket::open(local, remote)?,
@@ -255,16 +291,23 @@ impl Context {
         let chosen = local.is_some_and(|local| local.port() != 0);
         let local = socket.local_addr().clone();
         let remote = remote.clone();
-        self.with(|state| {
+        let carrier = Carrier::Datagrams { mtu: self.with(|state| state.engine.config.mtu) as usize };
+        let connection = connector.map(|connector| connector.connect(carrier)).transpose();
+        let connection = connection.map_err(io::Error::other)?;
+        let handle = self.with(|state| {
             // The system would give the peer's datagrams to one of the two sockets only. It does
             // not choose a port twice by itself.
             if chosen && state.engine.has_client(&local, &remote) {
                 return Err(io::ErrorKind::AddrInUse.into());
             }
             let vacant = Use::Endpoint { mtu: state.engine.config.mtu };
-            let socket = state.sockets.add_datagrams(&self.poller, socket, vacant, connected)?;
+            let socket =
+                state.sockets.add_datagrams(&self.poller, socket, vacant, connected, connection.is_some())?;
             let path = Path { socket, local, remote, ifindex: 0 };
-            let opened = state.engine.open(crate::clock::now(), path);
+            let opened = match connection {
+                None => state.engine.open(crate::clock::now(), path),
+                Some(_) => state.engine.open_secured(crate::clock::now(), path),
+            };
             let id = opened.map_err(|e| {
                 state.sockets.remove(&self.poller, socket);
                 io::Error::new(io::ErrorKind::AddrInUse, e)
@@ -280,12 +323,22 @@ impl Context {
                     "***{session}: session {:p}: created outgoing session",
                     Arc::as_ptr(&handle)
                 );
-                crate::log!(DEBUG, "***{session}: session connected");
+                if connection.is_none() {
+                    crate::log!(DEBUG, "***{session}: session connected");
+                }
             }
             state.sessions.insert(id, Arc::clone(&handle));
-            Ok(handle)
-        })
-        .inspect(SessionHandle::hold)
+            if let Some(mut connection) = connection {
+                connection.set_peer(handle.clone());
+                state.sockets.secure(socket, id, Channel::new(connection));
+            }
+            Ok::<_, io::Error>(handle)
+        })?;
+        handle.hold();
+        if connector.is_some() {
+            self.begin_handshake(&handle);
+        }
+        Ok(handle)
     }
 
     /// The application holds a session once less.
@@ -294,8 +347,8 @@ impl Context {
         if self.with(|state| state.engine.has_tracked()) {
             self.tell_changes();
         }
-        if handle.transport == Transport::WebSocket && handle.references() == 0 {
-            self.close_websocket(handle);
+        if Connection::needs_handshake(handle.transport) && handle.references() == 0 {
+            self.say_goodbye(handle);
         }
         let ended = self.with(|state| {
             let session = state.engine.release(crate::clock::now(), handle.id)?;
@@ -317,6 +370,7 @@ impl Context {
         session: SessionId,
         socket: SocketId,
     ) -> (Option<Arc<SessionHandle>>, Option<Entry>) {
+        state.sockets.drop_channel(session);
         let own = state.sockets.belongs_to(socket, session);
         let socket = if own { state.sockets.remove(&self.poller, socket) } else { None };
         (state.sessions.remove(session), socket)
@@ -424,8 +478,14 @@ impl Context {
     /// But that nobody listens is no reason to give up, here as in what the network says.
     pub fn disconnect(self: &Arc<Self>, session: &Arc<SessionHandle>, reason: NackReason) {
         let _turn = self.delivery.lock();
-        if session.read(|s| s.transport.is_reliable()) == Some(true) {
-            self.with(|state| state.engine.handle_lost(crate::clock::now(), session.id, reason));
+        let transport = session.read(|s| s.transport);
+        let over_connection =
+            transport.is_some_and(|t| t.is_reliable() || t.is_secure() && reason != NackReason::Unreachable);
+        if over_connection {
+            self.with(|state| match session.transport.is_reliable() {
+                true => state.engine.handle_lost(crate::clock::now(), session.id, reason),
+                false => state.engine.handle_unsecured(crate::clock::now(), session.id, reason),
+            });
             return self.deliver_all();
         }
         let concerned = self.with(|state| match reason {

@@ -6,12 +6,14 @@
 
 mod application;
 mod by_session;
+mod channel;
 mod connection;
 mod context;
 mod late;
 pub(crate) mod loss;
 mod persist;
 mod process;
+mod secure;
 mod session;
 mod socket;
 mod streams;

@@ -1,5 +1,6 @@
 //! The loop: what is due, what came in, what the application must see.
 
+use super::secure::Input;
 use super::socket::Use;
 use super::{Context, Exchange, SessionHandle, State};
 use crate::net::{Ready, Received, RecvBatch};
@@ -72,6 +73,7 @@ impl Context {
         state.engine.handle_timeout(now);
         state.disarm(now);
         state.sockets.retry(now);
+        self.repeat_flights(&mut state, now);
         while let Some(entry) = state.cache.expire(now) {
             MutexGuard::unlocked(&mut state, || drop(entry));
         }
@@ -151,6 +153,7 @@ impl Context {
             let mut state = self.state.lock();
             let Some(datagrams) = state.sockets.datagrams(id) else { return };
             let (socket, purpose) = (Arc::clone(&datagrams.socket), datagrams.purpose);
+            let is_secure = datagrams.is_secure;
             if let Err(error) = socket.recv_batch(batch) {
                 self.read_failed(&mut state, purpose, &error);
                 return;
@@ -164,6 +167,16 @@ impl Context {
                 }
                 let datagram = Datagram { bytes: data, multicast: local != reply_from };
                 let session = match purpose {
+                    _ if is_secure && datagram.multicast => None,
+                    Use::Endpoint { mtu } if is_secure => {
+                        let path = Path { socket: id, local: reply_from, remote, ifindex };
+                        self.secured_arrival(&mut state, &path, mtu, data);
+                        None
+                    }
+                    Use::Client(session) if is_secure => {
+                        self.go_on(&mut state, session, Input::Bytes(data));
+                        None
+                    }
                     Use::Endpoint { mtu } => {
                         let path = Path { socket: id, local: reply_from, remote, ifindex };
                         let session = state.engine.handle_arrival(now, &path, mtu, datagram);
@@ -276,6 +289,11 @@ impl Context {
             && state.sockets.connection_of(socket, session).is_some_and(|c| c.close())
         {
             MutexGuard::unlocked(state, || self.application.notice(handle, Notice::WebSocketClosed));
+        }
+        if self.close_channel(state, session)
+            && let Some(handle) = &handle
+        {
+            MutexGuard::unlocked(state, || self.application.notice(handle, Notice::Unsecured));
         }
         let gone = self.forget(state, session, socket);
         MutexGuard::unlocked(state, || {

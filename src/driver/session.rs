@@ -4,6 +4,7 @@
 use super::Context;
 use crate::address::Address;
 use crate::protocol::session::{Session, SessionId, SocketId, Transport};
+use crate::tls::Connector;
 use core::any::Any;
 use core::ffi::c_void;
 use core::fmt;
@@ -36,6 +37,8 @@ pub struct SessionHandle {
     /// The application's data.
     pub app_data: AppData,
     extension: OnceLock<Box<dyn Any + Send + Sync>>,
+    /// What its connections are made secure by, if this side opened it.
+    pub(super) connector: OnceLock<Arc<dyn Connector>>,
 }
 
 impl SessionHandle {
@@ -47,6 +50,7 @@ impl SessionHandle {
             references: AtomicU32::new(0),
             app_data: AppData::default(),
             extension: OnceLock::new(),
+            connector: OnceLock::new(),
         })
     }
 

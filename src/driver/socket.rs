@@ -1,10 +1,13 @@
 //! The sockets of a context, and sending through them.
 
+use super::by_session::BySession;
+use super::channel::Channel;
 use super::connection::{Change, Connection};
 use super::late::Late;
 use crate::address::Address;
 use crate::net::{Poller, SendBatch, Source, StreamListener, StreamSocket, UdpSocket, udp};
 use crate::protocol::Instant;
+use crate::protocol::deadline::Deadlines;
 use crate::protocol::event::{Transmit, Transmits};
 use crate::protocol::session::{Path, SessionId, SocketId, Transport};
 use core::ffi::c_void;
@@ -31,6 +34,8 @@ pub(super) enum Use {
 pub(super) struct Datagrams {
     pub(super) socket: Arc<UdpSocket>,
     pub(super) purpose: Use,
+    /// Nothing goes out in the clear but handshakes.
+    pub(super) is_secure: bool,
     /// The socket was connected: the system knows the peer.
     connected: bool,
     batch: SendBatch,
@@ -90,6 +95,10 @@ pub struct Sockets {
     resting: Vec<usize>,
     /// Those with something that peers had no room for.
     late: Vec<usize>,
+    /// What secures sessions over datagrams; streams have it with their connections.
+    channels: BySession<Box<Channel>>,
+    /// Which flights of handshakes are to be repeated.
+    flights: Deadlines<(SocketId, SessionId)>,
 }
 
 impl Sockets {
@@ -109,9 +118,11 @@ impl Sockets {
         socket: UdpSocket,
         purpose: Use,
         connected: bool,
+        is_secure: bool,
     ) -> io::Result<SocketId> {
         let (socket, batch, late) = (Arc::new(socket), SendBatch::new(), Late::default());
-        self.add(poller, Kind::Datagrams(Datagrams { socket, purpose, connected, batch, late }), true, false)
+        let datagrams = Datagrams { socket, purpose, is_secure, connected, batch, late };
+        self.add(poller, Kind::Datagrams(datagrams), true, false)
     }
 
     pub(super) fn add_listener(
@@ -298,10 +309,16 @@ impl Sockets {
                     return;
                 }
                 let was_empty = datagrams.batch.is_empty();
-                match datagrams.queue(transmit) {
-                    Ok(()) if was_empty && !datagrams.batch.is_empty() => self.pending.push(key),
-                    Ok(()) => {}
-                    Err(e) => crate::log!(WARN, "cannot send to {}: {e}", transmit.path.remote),
+                if !datagrams.is_secure {
+                    datagrams.queue(transmit.path, transmit.bytes);
+                } else if let Some(channel) = self.channels.get_mut(transmit.session)
+                    && let Some(output) = channel.seal(transmit.bytes)
+                {
+                    output.datagrams().for_each(|datagram| datagrams.queue(transmit.path, datagram));
+                    output.clear();
+                }
+                if was_empty && !datagrams.batch.is_empty() {
+                    self.pending.push(key);
                 }
             }
             Kind::Connection(connection) => {
@@ -381,17 +398,132 @@ impl Sockets {
     }
 }
 
+/// What secures sessions.
+impl Sockets {
+    /// A session is secured by this from now on. `false` if its socket is gone.
+    pub(super) fn secure(&mut self, socket: SocketId, session: SessionId, channel: Channel) -> bool {
+        let channel = Box::new(channel);
+        match self.slab.get_mut(socket.0 as usize).map(|entry| &mut entry.kind) {
+            Some(Kind::Connection(connection)) if connection.session == session => {
+                connection.channel = Some(channel);
+                true
+            }
+            Some(Kind::Datagrams(_)) => {
+                self.channels.insert(session, channel);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What secures a session.
+    pub(super) fn channel_mut(&mut self, socket: SocketId, session: SessionId) -> Option<&mut Channel> {
+        match &mut self.slab.get_mut(socket.0 as usize)?.kind {
+            Kind::Connection(connection) if connection.session == session => {
+                connection.channel.as_deref_mut()
+            }
+            Kind::Datagrams(_) => self.channels.get_mut(session).map(|channel| &mut **channel),
+            _ => None,
+        }
+    }
+
+    /// Has a datagram sent as it is.
+    pub(super) fn queue_wire(&mut self, path: &Path, datagram: &[u8]) {
+        let key = path.socket.0 as usize;
+        if let Some(Entry { kind: Kind::Datagrams(datagrams), .. }) = self.slab.get_mut(key) {
+            if datagrams.batch.len() >= MAX_BACKLOG {
+                return;
+            }
+            datagrams.queue(path, datagram);
+            self.pending.push(key);
+        }
+    }
+
+    /// Has sent what the connection of a session wants sent by itself.
+    pub(super) fn put_out(&mut self, poller: &Poller, path: &Path, session: SessionId) {
+        let key = path.socket.0 as usize;
+        let Some(entry) = self.slab.get_mut(key) else { return };
+        match &mut entry.kind {
+            Kind::Datagrams(datagrams) => {
+                let channel = self.channels.get_mut(session);
+                let Some(output) = channel.and_then(|c| c.connection()).map(|c| c.output()) else { return };
+                if !output.is_empty() {
+                    output.datagrams().for_each(|datagram| datagrams.queue(path, datagram));
+                    output.clear();
+                    self.pending.push(key);
+                }
+            }
+            Kind::Connection(connection) => {
+                connection.write_handshake();
+                if !connection.is_drained() {
+                    self.flush(poller, key, false);
+                }
+            }
+            Kind::Listener(_) => {}
+        }
+    }
+
+    /// Says the end of what secures a session to the peer, and lets go of it.
+    pub(super) fn close_channel(&mut self, poller: &Poller, path: &Path, session: SessionId) {
+        let key = path.socket.0 as usize;
+        if let Some(connection) = self.connection_of(path.socket, session) {
+            connection.close_channel();
+            return self.flush(poller, key, false);
+        }
+        let Some(mut channel) = self.drop_channel(session) else { return };
+        if let Some(output) = channel.close()
+            && let Some(Entry { kind: Kind::Datagrams(datagrams), .. }) = self.slab.get_mut(key)
+        {
+            output.datagrams().for_each(|datagram| datagrams.queue(path, datagram));
+            self.flush(poller, key, false);
+        }
+    }
+
+    /// Lets go of what secures a session over datagrams.
+    pub(super) fn drop_channel(&mut self, session: SessionId) -> Option<Box<Channel>> {
+        let mut channel = self.channels.remove(session)?;
+        if let Some(deadline) = channel.deadline.take() {
+            self.flights.cancel(deadline);
+        }
+        Some(channel)
+    }
+
+    /// When a flight is to be repeated.
+    pub(super) fn next_flight(&self) -> Option<Instant> {
+        self.flights.next()
+    }
+
+    /// The next session whose flight is to be repeated by now.
+    pub(super) fn next_due_flight(&mut self, now: Instant) -> Option<(SocketId, SessionId)> {
+        self.flights.pop_due(now)
+    }
+
+    /// Sets when the flight of a session is to be repeated.
+    pub(super) fn schedule_flight(&mut self, now: Instant, socket: SocketId, session: SessionId) {
+        let Some(channel) = self.channel_mut(socket, session) else { return };
+        let after = channel.connection().and_then(|connection| connection.timeout());
+        if let Some(before) = channel.deadline.take() {
+            self.flights.cancel(before);
+        }
+        let deadline = after.map(|after| self.flights.set(now + after, (socket, session)));
+        if let Some(channel) = self.channel_mut(socket, session) {
+            channel.deadline = deadline;
+        }
+    }
+}
+
 impl Datagrams {
-    fn queue(&mut self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let path = transmit.path;
-        if self.connected {
-            return self.batch.push(None, None, transmit.bytes);
+    fn queue(&mut self, path: &Path, bytes: &[u8]) {
+        if !self.connected && self.late.waits_for(&path.remote) {
+            return self.late.add(crate::clock::now(), path.remote.clone(), bytes.into());
         }
-        if self.late.waits_for(&path.remote) {
-            self.late.add(crate::clock::now(), path.remote.clone(), transmit.bytes.into());
-            return Ok(());
+        let queued = match self.connected {
+            true => self.batch.push(None, None, bytes),
+            false => self.batch.push(Some(&path.remote), source_of(path).as_ref(), bytes),
+        };
+        if let Err(e) = queued {
+            crate::log!(WARN, "cannot send to {}: {e}", path.remote);
         }
-        self.batch.push(Some(&path.remote), source_of(path).as_ref(), transmit.bytes)
     }
 
     /// Sends what the system takes.

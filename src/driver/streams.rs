@@ -1,12 +1,14 @@
 //! Connections: making and accepting them, reading, and closing.
 
 use super::connection::Change;
+use super::secure::{Input, keep_connector};
 use super::socket::{Kind, Listener};
 use super::{Context, SessionHandle, State};
 use crate::address::Address;
 use crate::net::{Ready, StreamSocket};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{Path, SessionId, SocketId, Transport};
+use crate::tls::Connector;
 use parking_lot::MutexGuard;
 use std::cell::RefCell;
 use std::io;
@@ -49,10 +51,11 @@ impl Context {
         local: Option<&Address>,
         remote: &Address,
         transport: Transport,
+        connector: Option<&Arc<dyn Connector>>,
     ) -> io::Result<Arc<SessionHandle>> {
         let connection = StreamSocket::connect(local, remote)?;
-        // An upgrade begins in the loop, when the application has named the host.
-        let is_there = !connection.was_connecting() && transport != Transport::WebSocket;
+        // A handshake begins in the loop, when the application has named the host.
+        let is_there = !connection.was_connecting() && transport == Transport::Tcp;
         self.with(|state| {
             // Which address the connection has on this side is told when it is there.
             let local = local.cloned().unwrap_or_else(|| remote.unspecified());
@@ -64,6 +67,7 @@ impl Context {
                 opened.map_err(|e| io::Error::new(io::ErrorKind::AddrInUse, e))
             })?;
             let handle = SessionHandle::new(Arc::clone(self), id, transport);
+            keep_connector(&handle, connector);
             if let Some(session) = state.engine.sessions().get(id) {
                 let at = Arc::as_ptr(&handle);
                 crate::log!(DEBUG, "***{session}: session {at:p}: created outgoing session");
@@ -81,7 +85,7 @@ impl Context {
     pub(super) fn reconnect(&self, state: &mut State, session: SessionId, remote: &Address) {
         let Some(transport) = state.engine.sessions().get(session).map(|s| s.transport) else { return };
         let made = StreamSocket::connect(None, remote).and_then(|connection| {
-            let is_there = !connection.was_connecting() && transport != Transport::WebSocket;
+            let is_there = !connection.was_connecting() && transport == Transport::Tcp;
             let (local, remote) = (connection.local_addr().clone(), remote.clone());
             let engine = &mut state.engine;
             state.sockets.add_connection(&self.poller, connection, transport, None, |socket| {
@@ -148,7 +152,10 @@ impl Context {
                 }
                 state.engine.handle_connected(crate::clock::now(), session);
                 self.deliver(state);
-                self.begin_upgrade(state, id, session);
+                match state.engine.sessions().get(session).is_some_and(|s| s.transport.is_secure()) {
+                    true => self.secure_stream(state, session),
+                    false => self.begin_upgrade(state, id, session),
+                }
             }
             Err(e) => {
                 if let Some(session) = state.engine.sessions().get(session) {
@@ -188,6 +195,9 @@ impl Context {
                     self.deliver(state);
                     state.engine.handle_connected(now, session);
                     self.deliver(state);
+                    if listener.transport.is_secure() {
+                        self.secure_stream(state, session);
+                    }
                     self.transmit(state, false);
                 }
                 Err(e) => crate::log!(WARN, "connection refused: {e}"),
@@ -204,6 +214,7 @@ impl Context {
         for _ in 0..READS_PER_TURN {
             let Some(connection) = state.sockets.connection_mut(id) else { break };
             let (session, socket) = (connection.session, Arc::clone(&connection.socket));
+            let is_secure = connection.is_secure();
             if !state.engine.takes_input(session) {
                 break;
             }
@@ -221,10 +232,15 @@ impl Context {
                     break;
                 }
             };
-            if let Some(session) = state.engine.sessions().get(session) {
-                crate::log!(DEBUG, "*  {session}: netif: recv {n:4} bytes");
+            let bytes = buffer.get(..n).unwrap_or(&[]);
+            if is_secure {
+                self.go_on(state, session, Input::Bytes(bytes));
+            } else {
+                if let Some(session) = state.engine.sessions().get(session) {
+                    crate::log!(DEBUG, "*  {session}: netif: recv {n:4} bytes");
+                }
+                self.work_off(state, id, bytes);
             }
-            self.work_off(state, id, buffer.get(..n).unwrap_or(&[]));
             if n < buffer.len() {
                 break;
             }
@@ -233,7 +249,7 @@ impl Context {
     }
 
     /// Works off what was left over, and these bytes, as long as the peer takes the answers.
-    fn work_off(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, id: SocketId, bytes: &[u8]) {
+    pub(super) fn work_off(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, id: SocketId, bytes: &[u8]) {
         let Some(connection) = state.sockets.connection_mut(id) else { return };
         let session = connection.session;
         let left_over = core::mem::take(&mut connection.unread);
@@ -254,6 +270,7 @@ impl Context {
     /// once.
     pub(super) fn hang_up(&self, state: &mut MutexGuard<'_, State>, session: SessionId, socket: SocketId) {
         self.send_queued(state, false);
+        self.close_channel(state, session);
         if state.sockets.belongs_to(socket, session) {
             let closed = state.sockets.remove(&self.poller, socket);
             MutexGuard::unlocked(state, || drop(closed));

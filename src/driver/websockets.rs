@@ -2,9 +2,7 @@
 
 use super::{Context, SessionHandle, State};
 use crate::net::websocket::{Error, FrameError, Host, Received};
-use crate::protocol::event::Notice;
-use crate::protocol::session::{Role, Session, SessionId, SocketId};
-use std::sync::Arc;
+use crate::protocol::session::{Session, SessionId, SocketId};
 
 impl Context {
     /// The stream of a session is there, and its application has heard of it: an upgrade begins, if
@@ -66,26 +64,6 @@ impl Context {
             Err(Error::Frame(error)) => state.engine.handle_closed(now, session, error == FrameError::TooBig),
         }
         true
-    }
-
-    /// The application lets go of a session over a WebSocket for good: if nothing waits to be sent, that
-    /// is closed, and the application told.
-    pub(super) fn close_websocket(&self, handle: &Arc<SessionHandle>) {
-        let is_closed = self.with(|state| {
-            self.send_queued(state, false);
-            let session = state.engine.sessions().get(handle.id)?;
-            let has_done =
-                session.role == Role::Client && session.waiting_len() == 0 && !session.is_blocked();
-            let socket = session.path.socket;
-            let connection = state.sockets.connection_of(socket, handle.id)?;
-            let is_closed = has_done && connection.close();
-            state.sockets.flush(&self.poller, socket.0 as usize, false);
-            Some(is_closed)
-        });
-        if is_closed == Some(true) {
-            let _turn = self.delivery.lock();
-            self.application.notice(handle, Notice::WebSocketClosed);
-        }
     }
 }
 

@@ -25,6 +25,10 @@ pub enum NackReason {
     BadResponse,
     /// The connection was not upgraded to WebSocket.
     NotUpgraded,
+    /// The (D)TLS connection failed, or the peer has ended it.
+    NotSecured,
+    /// The (D)TLS connection failed with its first message.
+    NeverSecured,
     /// What the application said when it gave the session up.
     Given(u32),
 }
@@ -39,6 +43,8 @@ impl fmt::Display for NackReason {
             NackReason::Unreachable => "COAP_NACK_ICMP_ISSUE",
             NackReason::BadResponse => "COAP_NACK_BAD_RESPONSE",
             NackReason::NotUpgraded => "COAP_NACK_WS_LAYER_FAILED",
+            NackReason::NotSecured => "COAP_NACK_TLS_FAILED",
+            NackReason::NeverSecured => "COAP_NACK_TLS_LAYER_FAILED",
             NackReason::Given(number) => return write!(f, "{number}"),
         })
     }
@@ -71,6 +77,12 @@ pub enum Notice {
     FrameTooLarge,
     /// The WebSocket connection is closed, by a close frame of either side.
     WebSocketClosed,
+    /// What is sent is protected from now on.
+    Secured,
+    /// This side has found a fault in what the peer sent to secure it.
+    SecurityFault,
+    /// What secured it, or was to, is over.
+    Unsecured,
     /// The connection below it could not be made.
     NotConnected,
     /// The connection below it is closed.

@@ -65,23 +65,48 @@ pub enum Transport {
     Tcp,
     /// CoAP over WebSockets (RFC 8323 §4).
     WebSocket,
+    /// CoAP over DTLS (RFC 7252 §9.1).
+    Dtls,
+    /// CoAP over TLS (RFC 8323 §3).
+    Tls,
+    /// CoAP over WebSockets over TLS (RFC 8323 §4).
+    SecureWebSocket,
 }
 
 impl Transport {
     /// It delivers all and in order, or breaks: there is no message layer (RFC 8323 §2.2).
     pub fn is_reliable(self) -> bool {
         match self {
-            Transport::Udp => false,
-            Transport::Tcp | Transport::WebSocket => true,
+            Transport::Udp | Transport::Dtls => false,
+            Transport::Tcp | Transport::WebSocket | Transport::Tls | Transport::SecureWebSocket => true,
+        }
+    }
+
+    /// There is a (D)TLS connection between it and messages.
+    pub fn is_secure(self) -> bool {
+        matches!(self, Transport::Dtls | Transport::Tls | Transport::SecureWebSocket)
+    }
+
+    /// Its messages are in frames of a WebSocket connection.
+    pub fn is_websocket(self) -> bool {
+        matches!(self, Transport::WebSocket | Transport::SecureWebSocket)
+    }
+
+    /// What its messages are handed to, as log lines say.
+    pub fn layer(self) -> &'static str {
+        match self {
+            Transport::Udp | Transport::Tcp | Transport::WebSocket => "netif",
+            Transport::Dtls => "dtls",
+            Transport::Tls | Transport::SecureWebSocket => "tls",
         }
     }
 
     /// The header of its messages.
     pub fn framing(self) -> Framing {
         match self {
-            Transport::Udp => Framing::Udp,
-            Transport::Tcp => Framing::Tcp,
-            Transport::WebSocket => Framing::WebSocket,
+            Transport::Udp | Transport::Dtls => Framing::Udp,
+            Transport::Tcp | Transport::Tls => Framing::Tcp,
+            Transport::WebSocket | Transport::SecureWebSocket => Framing::WebSocket,
         }
     }
 }
@@ -104,11 +129,30 @@ pub enum State {
     Ended,
     /// The connection is being made.
     Connecting,
+    /// The connection is there, and is being secured or upgraded to WebSocket.
+    Handshake,
     /// The peer's CSM is waited for (RFC 8323 §5.3).
     Csm,
     /// Messages flow.
     Established,
 }
+
+/// What has become of the (D)TLS connection of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Security {
+    /// There has been none so far.
+    None,
+    /// The handshake is under way.
+    Begun,
+    /// What is sent is protected.
+    Done,
+    /// It is over.
+    Over,
+}
+
+/// What DTLS adds to a datagram with the suites that constrained devices use (RFC 6347 §4.1, RFC 6655
+/// §3), in bytes; taken for granted until the suite is known.
+const DTLS_OVERHEAD: u16 = 13 + 8 + 8;
 
 /// The ends of a session.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -155,8 +199,14 @@ pub struct Session {
     pub transport: Transport,
     /// How far it is.
     pub state: State,
-    /// The most bytes of one message, header included.
+    /// What has become of the connection that secures it.
+    pub security: Security,
+    /// The most bytes of one message, header included, and what secures it.
     pub mtu: u32,
+    /// What securing adds to a datagram, in bytes.
+    pub overhead: u16,
+    /// A peer has begun to make a connection, and did not come to the end of that.
+    pub is_opening: bool,
     /// Tokens of more than 8 bytes (RFC 8974) were allowed when it was opened.
     pub extended_tokens: bool,
     /// When a message last went in or out.
@@ -215,7 +265,10 @@ impl Session {
             role,
             transport: Transport::Udp,
             state: State::Established,
+            security: Security::None,
             mtu,
+            overhead: 0,
+            is_opening: false,
             extended_tokens,
             last_used: now,
             outstanding: SmallVec::new(),
@@ -313,15 +366,28 @@ impl Session {
     pub fn over_stream(&mut self, transport: Transport) {
         self.transport = transport;
         self.state = State::Connecting;
+        self.security = Security::None;
         self.mtu = BASE_MESSAGE_SIZE;
         self.extended_tokens = false;
         self.stream = Some(Box::default());
     }
 
+    /// Makes it one over DTLS, whose connection is being made.
+    pub fn over_dtls(&mut self) {
+        self.transport = Transport::Dtls;
+        self.state = State::Connecting;
+        self.overhead = DTLS_OVERHEAD;
+    }
+
+    /// The most bytes of a message, header included.
+    pub fn max_message_size(&self) -> usize {
+        (self.mtu as usize).saturating_sub(usize::from(self.overhead))
+    }
+
     /// The most bytes that token, options and payload of a message may take.
     pub fn max_pdu_size(&self) -> usize {
-        let mtu = self.mtu as usize;
-        mtu.saturating_sub(self.transport.framing().header_len(mtu))
+        let size = self.max_message_size();
+        size.saturating_sub(self.transport.framing().header_len(size))
     }
 
     /// Whom its messages come from: the peer, or who of a group answered last.
@@ -382,7 +448,7 @@ impl Session {
 
     /// Whether its connection is being made, or the peer's CSM is waited for.
     pub fn is_coming(&self) -> bool {
-        matches!(self.state, State::Connecting | State::Csm) && !self.is_lost()
+        matches!(self.state, State::Connecting | State::Handshake | State::Csm) && !self.is_lost()
     }
 
     /// Whether an application that wants to send should wait until its connection is of use: not where
@@ -394,7 +460,7 @@ impl Session {
 
     /// Whether its connection is gone.
     pub fn is_lost(&self) -> bool {
-        self.stream.as_ref().is_some_and(|s| s.is_lost)
+        self.stream.as_ref().is_some_and(|s| s.is_lost) || self.security == Security::Over
     }
 
     /// Whether this side opened it and the application does not hold it any more.
@@ -444,8 +510,8 @@ impl Session {
     /// Whether it is one of those of which the one idle for longest makes room for others. A peer that
     /// has only connected, and waits to be upgraded, is not: it must not push out those that are there.
     pub fn is_listed(&self) -> bool {
-        let waits = self.transport == Transport::WebSocket
-            && self.state == State::Connecting
+        let waits = self.transport.is_websocket()
+            && matches!(self.state, State::Connecting | State::Handshake)
             && self.stream.as_ref().is_some_and(|s| !s.is_upgraded);
         self.role == Role::Server && self.holds == 0 && self.state != State::Ended && !waits
     }
@@ -478,6 +544,9 @@ impl fmt::Display for Transport {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
             Transport::WebSocket => "WS",
+            Transport::Dtls => "DTLS",
+            Transport::Tls => "TLS",
+            Transport::SecureWebSocket => "WSS",
         })
     }
 }

@@ -47,8 +47,6 @@ pub struct Stream {
     pub is_upgraded: bool,
     /// When the upgrade, or the peer's CSM, is overdue.
     pub csm_deadline: Option<DeadlineKey>,
-    /// A peer has connected, and neither said what it takes nor let the time for that pass.
-    pub is_opening: bool,
     /// The peer has sent its CSM.
     pub has_csm: bool,
     /// No time passed while the connection was made.

@@ -55,7 +55,9 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.revive();
         let max_token = self.config.max_token as usize;
-        crate::log!(DEBUG, "*  {session}: netif: recv {:4} bytes", datagram.bytes.len());
+        if !session.transport.is_secure() {
+            crate::log!(DEBUG, "*  {session}: netif: recv {:4} bytes", datagram.bytes.len());
+        }
         self.sessions.touch(id, now);
         let mut pdu = self.blank(Type::Reset, Code::EMPTY, Mid(0), 0);
         match pdu.decode_udp_into(datagram.bytes, max_token) {

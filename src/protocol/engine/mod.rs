@@ -19,6 +19,7 @@ mod opening;
 mod outbound;
 mod reconnect;
 mod request;
+mod secure;
 mod sessions;
 mod signalling;
 mod stream;
@@ -250,8 +251,10 @@ impl Engine {
         match self.told.take() {
             Some((id, Notice::Connected)) if self.begins_connected(id) => self.begin(self.heard, id),
             Some((id, Notice::Upgraded)) => self.begin(self.heard, id),
+            Some((id, Notice::Secured)) => self.secured_told(self.heard, id),
             Some((id, Notice::Ready)) => self.establish(self.heard, id),
             Some((id, Notice::Unready | Notice::NotReady)) => self.lost_told(id),
+            Some((id, Notice::Unsecured)) => self.unsecured_told(id),
             _ => {}
         }
         if self.events.is_empty() {

@@ -1,5 +1,5 @@
-//! Connections of peers that have not come to a session yet: without a CSM (RFC 8323 §5.3), or, over
-//! WebSockets, not upgraded. They cost a peer nothing, so the application can limit how many there
+//! Connections of peers that have not come to a session yet: without a CSM (RFC 8323 §5.3), not upgraded
+//! to WebSocket, or not secured. They cost a peer nothing, so the application can limit how many there
 //! are; the oldest makes room, so that a flood of them locks nobody out.
 
 use super::Engine;
@@ -51,14 +51,17 @@ impl Engine {
             if let Some(session) = self.sessions.get(id) {
                 crate::log!(INFO, "***{session}: makes room for another handshake: {max} are allowed");
             }
-            self.handle_lost(now, id, NackReason::NotDeliverable);
+            match self.sessions.get(id).is_some_and(|s| s.transport.is_reliable()) {
+                true => self.handle_lost(now, id, NackReason::NotDeliverable),
+                false => self.handle_unsecured(now, id, NackReason::NotSecured),
+            }
         }
     }
 
     /// A peer has made a connection.
     pub(super) fn begins_to_open(&mut self, id: SessionId) {
-        let Some(stream) = self.stream_mut(id) else { return };
-        stream.is_opening = true;
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.is_opening = true;
         self.opening.count += 1;
         if self.opening.order.len() > 2 * self.opening.count + MAX_STALE {
             let mut order = core::mem::take(&mut self.opening.order);
@@ -70,8 +73,8 @@ impl Engine {
 
     /// A session is ready, or its connection is lost.
     pub(super) fn ends_to_open(&mut self, id: SessionId) {
-        if let Some(stream) = self.stream_mut(id)
-            && core::mem::take(&mut stream.is_opening)
+        if let Some(session) = self.sessions.get_mut(id)
+            && core::mem::take(&mut session.is_opening)
         {
             self.opening.count -= 1;
             if self.opening.count == 0 {
@@ -81,6 +84,6 @@ impl Engine {
     }
 
     fn is_opening(&self, id: SessionId) -> bool {
-        self.sessions.get(id).and_then(|s| s.stream.as_ref()).is_some_and(|s| s.is_opening)
+        self.sessions.get(id).is_some_and(|s| s.is_opening)
     }
 }

@@ -60,10 +60,10 @@ impl Engine {
         let is_up = match session.state {
             _ if session.is_lost() => return Err(SendError::Closed),
             State::Established => true,
-            State::Connecting | State::Csm => false,
+            State::Connecting | State::Handshake | State::Csm => false,
             State::Closed | State::Ended => return Err(SendError::Closed),
         };
-        let (size, max) = (pdu.encoded_len(session.transport.framing()), session.mtu as usize);
+        let (size, max) = (pdu.encoded_len(session.transport.framing()), session.max_message_size());
         // What a peer takes that has not said so is seen when it has.
         if size > max && is_up {
             return Err(SendError::TooLarge { size, max });
@@ -75,7 +75,7 @@ impl Engine {
         // What a program sends of itself waits for NSTART in any number; what a peer has it send does not.
         let may_wait = match is_reliable {
             true => !is_up || session.is_blocked(),
-            false => session.role == Role::Server && pdu.kind() == Type::Confirmable,
+            false => session.role == Role::Server && (!is_up || pdu.kind() == Type::Confirmable),
         };
         if may_wait && !session.has_room(size) {
             return Err(SendError::Full);
@@ -95,9 +95,9 @@ impl Engine {
         }
         let session = self.sessions.get_mut(id).ok_or(SendError::Closed)?;
         let is_reliable = session.transport.is_reliable();
-        let is_up = !matches!(session.state, State::Connecting | State::Csm);
+        let is_up = !matches!(session.state, State::Connecting | State::Handshake | State::Csm);
         let size = pdu.encoded_len(session.transport.framing());
-        let has_to_wait = is_reliable && (!is_up || session.is_blocked());
+        let has_to_wait = !is_up || session.is_blocked();
         let confirmable = pdu.kind() == Type::Confirmable && !is_reliable;
         // The ID of a message that is still under way would make both unanswerable. There is a free
         // one, unless there are 65,536 messages.
@@ -178,7 +178,7 @@ impl Engine {
             let framing = session.transport.framing();
             let bytes = pdu.encode(framing);
             let lost = !session.transport.is_reliable() && (self.is_lost)();
-            crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes", bytes.len());
+            crate::log!(DEBUG, "*  {session}: {}: sent {:4} bytes", session.transport.layer(), bytes.len());
             if !lost {
                 self.transmits.push(id, &session.path_of(kind), bytes);
             }
@@ -191,7 +191,12 @@ impl Engine {
     fn transmit_large(&mut self, now: Instant, id: SessionId, pdu: Pdu) {
         if let Some(session) = self.sessions.get(id) {
             let framing = session.transport.framing();
-            crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes", pdu.encoded_len(framing));
+            crate::log!(
+                DEBUG,
+                "*  {session}: {}: sent {:4} bytes",
+                session.transport.layer(),
+                pdu.encoded_len(framing)
+            );
             crate::log::pdu::show(Level::DEBUG, &pdu, framing);
             self.transmits.push_large(id, &session.path, pdu.into_encoded(framing));
         }
@@ -229,7 +234,12 @@ impl Engine {
     pub(super) fn repeat(&mut self, now: Instant, id: SessionId, reply: &[u8]) {
         if let Some(session) = self.sessions.get(id) {
             let lost = (self.is_lost)();
-            crate::log!(DEBUG, "*  {session}: netif: sent {:4} bytes (again)", reply.len());
+            crate::log!(
+                DEBUG,
+                "*  {session}: {}: sent {:4} bytes (again)",
+                session.transport.layer(),
+                reply.len()
+            );
             if !lost {
                 self.transmits.push(id, &session.path_of(Type::Acknowledgement), reply);
             }

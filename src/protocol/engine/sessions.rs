@@ -197,6 +197,9 @@ impl Engine {
     pub fn handle_unreachable(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         crate::log!(DEBUG, "***{session}: session ICMP issue (COAP_NACK_ICMP_ISSUE)");
+        if session.state == State::Handshake {
+            return self.nack_nothing(id, NackReason::Unreachable);
+        }
         for sent in self.messages_under_way(id) {
             self.nack(id, sent, NackReason::Unreachable);
         }
@@ -210,7 +213,7 @@ impl Engine {
     }
 
     /// Takes all messages that wait in a session out of it.
-    fn drop_messages(&mut self, id: SessionId) -> Vec<Pdu> {
+    pub(super) fn drop_messages(&mut self, id: SessionId) -> Vec<Pdu> {
         let Some(session) = self.sessions.get_mut(id) else { return Vec::new() };
         let mids: Vec<Mid> = session.outstanding.drain(..).collect();
         let waiting = session.take_waiting();

@@ -26,7 +26,7 @@ impl Engine {
 
     /// A peer has made a connection. `None` if it is one too many.
     pub fn accept_stream(&mut self, now: Instant, path: Path, transport: Transport) -> Option<SessionId> {
-        if transport != Transport::WebSocket {
+        if !transport.is_websocket() {
             self.make_room(now);
         }
         self.make_room_to_open(now);
@@ -55,9 +55,9 @@ impl Engine {
             Some(Role::Client) => {
                 self.watch_silence(now, id);
                 self.notice(id, Notice::Connected);
-                self.await_upgrade(now, id);
+                self.await_handshake(now, id);
             }
-            Some(Role::Server) if self.await_upgrade(now, id) => {}
+            Some(Role::Server) if self.await_handshake(now, id) => {}
             Some(Role::Server) => self.begin(now, id),
             None => {}
         }
@@ -76,14 +76,13 @@ impl Engine {
 
     /// Whether a session begins when its application has heard of the connection.
     pub(super) fn begins_connected(&self, id: SessionId) -> bool {
-        self.sessions.get(id).is_some_and(|s| s.role == Role::Client && s.transport != Transport::WebSocket)
+        self.sessions.get(id).is_some_and(|s| s.role == Role::Client && s.transport == Transport::Tcp)
     }
 
     /// Each side begins with its CSM (RFC 8323 §5.3).
     pub(super) fn begin(&mut self, now: Instant, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(id).filter(|s| s.state == State::Connecting) else {
-            return;
-        };
+        let is_due = |s: &&mut Session| matches!(s.state, State::Connecting | State::Handshake);
+        let Some(session) = self.sessions.get_mut(id).filter(is_due) else { return };
         if session.is_lost() {
             return;
         }
@@ -259,7 +258,7 @@ impl Engine {
                 return;
             }
             let Some(pdu) = session.waiting_mut().pop_front() else { return };
-            let (size, max) = (pdu.encoded_len(session.transport.framing()), session.mtu as usize);
+            let (size, max) = (pdu.encoded_len(session.transport.framing()), session.max_message_size());
             if let Some(stream) = &mut session.stream {
                 stream.waiting = stream.waiting.saturating_sub(size);
             }
@@ -304,6 +303,7 @@ impl Engine {
             self.notice(id, Notice::Disconnected);
         }
         self.notice(id, if state == State::Established { Notice::Unready } else { Notice::NotReady });
+        self.security_ends(id, reason);
     }
 
     /// The application is about to hear of this: what changes with it, and what will when it has
@@ -320,7 +320,15 @@ impl Engine {
                     session.state = State::Closed;
                 }
             }
-            Notice::Ready | Notice::Connected | Notice::Upgraded => {}
+            Notice::Unsecured => {
+                let session = self.sessions.get_mut(id);
+                if let Some(session) =
+                    session.filter(|s| !s.transport.is_reliable() && s.state != State::Ended)
+                {
+                    session.state = State::Closed;
+                }
+            }
+            Notice::Ready | Notice::Connected | Notice::Upgraded | Notice::Secured => {}
             _ => return,
         }
         self.told = Some((id, notice));

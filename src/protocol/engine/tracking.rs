@@ -12,7 +12,7 @@ use crate::protocol::block::Shown;
 use crate::protocol::event::Observation;
 use crate::protocol::observe::ObserverId;
 use crate::protocol::resource::{Entry, Kind, Resource, ResourceId, Target};
-use crate::protocol::session::{Path, Role, Session, SessionId, State};
+use crate::protocol::session::{Path, Role, Session, SessionId, State, Transport};
 use crate::protocol::time::Instant;
 use std::sync::Arc;
 
@@ -168,7 +168,7 @@ impl Engine {
 
     /// The session, if it can go on when the server was started anew: a connection cannot.
     fn lasting(&self, session: SessionId) -> Option<&Session> {
-        self.sessions.get(session).filter(|s| !s.transport.is_reliable())
+        self.sessions.get(session).filter(|s| s.transport == Transport::Udp)
     }
 
     pub(super) fn track_number(&mut self, resource: ResourceId) {

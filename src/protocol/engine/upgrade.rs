@@ -1,22 +1,24 @@
 //! Sessions over WebSockets (RFC 8323 §4): between the connection and the CSM there is an upgrade,
-//! which the driver does, and at the end there may be a close frame.
+//! which the driver does, and at the end there may be a close frame. The time that it may take begins
+//! with the connection, as does that of a TLS handshake.
 
 use super::{Engine, Event, Notice, Timer};
 use crate::message::Mid;
 use crate::protocol::event::NackReason;
-use crate::protocol::session::{Role, SessionId, State, Transport};
+use crate::protocol::session::{Role, Security, Session, SessionId, State, Transport};
 use crate::protocol::time::Instant;
 use core::time::Duration;
 
-/// How long an upgrade may take.
-const UPGRADE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take to secure a connection and to upgrade it.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Engine {
-    /// The connection of a session is there; `true` if it has to be upgraded before messages flow.
-    pub(super) fn await_upgrade(&mut self, now: Instant, id: SessionId) -> bool {
-        let is_due = self.sessions.get(id).is_some_and(|s| s.transport == Transport::WebSocket);
+    /// The connection of a session is there; `true` if it has to be secured or upgraded before messages
+    /// flow.
+    pub(super) fn await_handshake(&mut self, now: Instant, id: SessionId) -> bool {
+        let is_due = self.sessions.get(id).is_some_and(|s| s.transport != Transport::Tcp);
         if is_due {
-            let deadline = self.deadlines.set(now + UPGRADE_TIMEOUT, Timer::Upgrade(id));
+            let deadline = self.deadlines.set(now + HANDSHAKE_TIMEOUT, Timer::Upgrade(id));
             if let Some(stream) = self.stream_mut(id) {
                 stream.csm_deadline = Some(deadline);
             }
@@ -28,8 +30,8 @@ impl Engine {
     /// is set.
     pub(super) fn is_upgrading(&self, id: SessionId) -> bool {
         self.sessions.get(id).is_some_and(|s| {
-            s.transport == Transport::WebSocket
-                && s.state == State::Connecting
+            s.transport.is_websocket()
+                && matches!(s.state, State::Connecting | State::Handshake)
                 && s.stream.as_ref().is_some_and(|s| s.csm_deadline.is_some())
         })
     }
@@ -69,22 +71,27 @@ impl Engine {
             self.nack_nothing(id, NackReason::NotDeliverable);
         }
         unanswered.into_iter().for_each(|pdu| self.nack(id, pdu, NackReason::NotDeliverable));
+        self.security_ends(id, NackReason::NotUpgraded);
     }
 
-    fn nack_nothing(&mut self, session: SessionId, reason: NackReason) {
+    pub(super) fn nack_nothing(&mut self, session: SessionId, reason: NackReason) {
         self.events.push_back(Event::Nack { session, sent: None, reason, mid: Mid(0) });
     }
 
     /// The upgrade takes too long.
     pub(super) fn upgrade_overdue(&mut self, now: Instant, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(id).filter(|s| s.state == State::Connecting) else {
-            return;
-        };
-        crate::log!(INFO, "***{session}: no upgrade within {} s", UPGRADE_TIMEOUT.as_secs());
+        let is_due = |s: &&mut Session| matches!(s.state, State::Connecting | State::Handshake);
+        let Some(session) = self.sessions.get_mut(id).filter(is_due) else { return };
+        let is_secured = session.security != Security::Begun;
+        let what = if is_secured { "upgrade" } else { "handshake" };
+        crate::log!(INFO, "***{session}: no {what} within {} s", HANDSHAKE_TIMEOUT.as_secs());
         if let Some(stream) = session.stream.as_deref_mut() {
             stream.csm_deadline = None;
         }
-        self.handle_not_upgraded(now, id);
+        match is_secured {
+            true => self.handle_not_upgraded(now, id),
+            false => self.handle_lost(now, id, NackReason::NotSecured),
+        }
     }
 
     /// So many bytes are kept of what is no whole message yet. They are limited for all sessions

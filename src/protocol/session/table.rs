@@ -71,6 +71,11 @@ impl Sessions {
     /// Who is at the other end of a session; of a group, the member that was heard last.
     pub fn peer(&self, id: SessionId) -> Option<PeerKey> {
         let session = self.get(id)?;
+        if session.transport.is_secure() {
+            // RFC 7252 §9.1.1: what came over another connection is another matter. Its answers may
+            // have been for somebody else's eyes.
+            return Some(PeerKey(self.hasher.hash_one((&session.path, id.generation))));
+        }
         Some(PeerKey(match &session.responder {
             None => self.hasher.hash_one(&session.path),
             Some(_) => self.hasher.hash_one(&*session.path_of(Type::Acknowledgement)),

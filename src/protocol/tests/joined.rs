@@ -713,8 +713,8 @@ impl<'a> Joined<'a> {
         assert!(client.unnamed <= 1 + usize::from(client.notices.contains(&Notice::NotUpgraded)));
         for (n, side) in self.sides.iter().enumerate() {
             let is_story = match side.transport {
-                Transport::WebSocket => is_websocket_story(&side.notices, n == 1),
-                Transport::Udp | Transport::Tcp => is_story(&side.notices, n == 1),
+                transport if transport.is_websocket() => is_websocket_story(&side.notices, n == 1),
+                _ => is_story(&side.notices, n == 1),
             };
             assert!(is_story, "{:?}", side.notices);
         }

@@ -25,6 +25,7 @@ mod quick;
 mod quick_bodies;
 mod reliability;
 mod requests;
+mod secured;
 mod sessions;
 mod streams;
 mod upgrades;
