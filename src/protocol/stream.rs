@@ -45,7 +45,7 @@ pub struct Stream {
     pub framed: usize,
     /// It was upgraded to WebSocket.
     pub is_upgraded: bool,
-    /// When the upgrade, or the peer's CSM, is overdue.
+    /// When the handshake, or the peer's CSM, is overdue.
     pub csm_deadline: Option<DeadlineKey>,
     /// The peer has sent its CSM.
     pub has_csm: bool,

@@ -121,8 +121,8 @@ enum Timer {
     Csm(SessionId),
     /// A lost connection is to be made again.
     Reconnect(SessionId),
-    /// The connection should be upgraded.
-    Upgrade(SessionId),
+    /// The connection should be secured and upgraded.
+    Handshake(SessionId),
     /// The answer to a Ping over a stream should be there.
     Pong(SessionId),
 }
@@ -329,7 +329,7 @@ impl Engine {
                 Timer::Silence(session) => self.silence_due(now, session),
                 Timer::Reconnect(session) => self.reconnect_due(session),
                 Timer::Csm(session) => self.csm_overdue(now, session),
-                Timer::Upgrade(session) => self.upgrade_overdue(now, session),
+                Timer::Handshake(session) => self.handshake_overdue(now, session),
                 Timer::Pong(session) => self.pong_overdue(now, session),
             }
         }

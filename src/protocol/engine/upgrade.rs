@@ -18,7 +18,7 @@ impl Engine {
     pub(super) fn await_handshake(&mut self, now: Instant, id: SessionId) -> bool {
         let is_due = self.sessions.get(id).is_some_and(|s| s.transport != Transport::Tcp);
         if is_due {
-            let deadline = self.deadlines.set(now + HANDSHAKE_TIMEOUT, Timer::Upgrade(id));
+            let deadline = self.deadlines.set(now + HANDSHAKE_TIMEOUT, Timer::Handshake(id));
             if let Some(stream) = self.stream_mut(id) {
                 stream.csm_deadline = Some(deadline);
             }
@@ -78,8 +78,8 @@ impl Engine {
         self.events.push_back(Event::Nack { session, sent: None, reason, mid: Mid(0) });
     }
 
-    /// The upgrade takes too long.
-    pub(super) fn upgrade_overdue(&mut self, now: Instant, id: SessionId) {
+    /// It takes too long to secure or to upgrade the connection.
+    pub(super) fn handshake_overdue(&mut self, now: Instant, id: SessionId) {
         let is_due = |s: &&mut Session| matches!(s.state, State::Connecting | State::Handshake);
         let Some(session) = self.sessions.get_mut(id).filter(is_due) else { return };
         let is_secured = session.security != Security::Begun;
