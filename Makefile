@@ -1,4 +1,4 @@
-# make            build every variant into build/VARIANT/lib
+# make            build every variant into build/VARIANT/lib; VARIANTS=notls DEFAULT=notls leaves OpenSSL out
 # make install    DESTDIR= PREFIX=/usr/local LIBDIR=$(PREFIX)/lib INCLUDEDIR= MANDIR=
 # make demo       a server and a client in C, built against a local installation, talking
 # make check      every test there is; make check-fast leaves out what takes long
@@ -6,10 +6,12 @@
 # make headers    writes include/coap3, libcoap-3.sym and the status table of README.md anew
 # make deps       installs what building and testing need (Debian), or says how
 #
-# `make` and `make install` need cargo, cc and GNU binutils, nothing else. `make install` does not need cargo
-# where it was not changed since `make`: the one who installs may be another than the one who builds.
+# `make` and `make install` need cargo, cc and GNU binutils, and for the variant openssl its headers and pkg-config.
+# `make install` does not need cargo where it was not changed since `make`: the one who installs may be another than the one
+# who builds.
 
 VARIANTS = notls openssl
+# The one that -lcoap-3 means, and that coap_defines.h speaks of.
 DEFAULT = openssl
 
 SOVERSION = 3
@@ -101,6 +103,10 @@ install: all $(VARIANTS:%=install-%)
 	$(call FILL,$(DEFAULT)) pkgconfig/libcoap-3.pc.in >"$(TO_LIB)/pkgconfig/libcoap-3.pc"
 	$(INSTALL) -d "$(TO_INCLUDE)/coap3" "$(TO_LIB)/cmake/libcoap"
 	$(INSTALL) -m 644 include/coap3/*.h "$(TO_INCLUDE)/coap3"
+# It is written for the default that is usual.
+ifneq ($(DEFAULT),openssl)
+	sed -i 's/^\(#define COAP_WITH_LIBOPENSSL\) .*/\1 0/' "$(TO_INCLUDE)/coap3/coap_defines.h"
+endif
 	$(INSTALL) -m 644 cmake/libcoap-config-version.cmake "$(TO_LIB)/cmake/libcoap"
 	sed -e 's|@TO_INCLUDEDIR@|$(shell realpath -m --relative-to='$(LIBDIR)/cmake/libcoap' '$(INCLUDEDIR)')|' \
 	  cmake/libcoap-config.cmake.in >"$(TO_LIB)/cmake/libcoap/libcoap-config.cmake"
@@ -128,9 +134,10 @@ uninstall:
 	@man/aliases "$(TO_MAN)" remove
 	@for page in $(PAGES); do rm -f "$(TO_MAN)/man$${page##*.}/$${page##*/}"; done
 
+# One variant is enough to show.
 demo:
-	@tools/deps demo
-	@demo/run
+	@VARIANTS=$(DEFAULT) tools/deps demo
+	@DEFAULT=$(DEFAULT) demo/run
 
 check:
 	@tools/deps check
@@ -148,7 +155,7 @@ headers:
 	$(CARGO) run -q -p abi -- status
 
 deps:
-	@tools/deps install
+	@VARIANTS="$(VARIANTS)" tools/deps install
 
 clean:
 	rm -rf build _prefix target

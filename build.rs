@@ -9,8 +9,8 @@ use std::env;
 const VARIANTS: [&str; 2] = ["notls", "openssl"];
 
 fn main() {
-    println!("cargo:rerun-if-changed=src/capi/log_shim.c");
-    println!("cargo:rerun-if-env-changed=COAP_ARTEFACT");
+    println!("cargo::rerun-if-changed=src/capi/log_shim.c");
+    println!("cargo::rerun-if-env-changed=COAP_ARTEFACT");
     let enabled: Vec<&str> = VARIANTS
         .into_iter()
         .filter(|v| env::var_os(format!("CARGO_FEATURE_{}", v.to_uppercase())).is_some())
@@ -25,7 +25,7 @@ fn main() {
     if enabled.contains(&"openssl")
         && let Some(why) = openssl_refusal()
     {
-        println!("cargo:error={why}");
+        println!("cargo::error={why}");
     }
     cc::Build::new()
         .file("src/capi/log_shim.c")

@@ -8,7 +8,7 @@ mod openssl_release;
 /// most counts.
 pub const NAME: &str = if cfg!(feature = "openssl") { "openssl" } else { "notls" };
 
-/// Whether the variant has a library for (D)TLS and uses it.
+/// Whether the library for (D)TLS that the variant is named after is in use.
 const SECURE: bool = false;
 
 /// DTLS.
@@ -62,6 +62,7 @@ mod tests {
 
     #[test]
     fn the_header_says_the_same() {
+        // There is one header for all variants. It names the library of the default one, which is OpenSSL.
         let header = include_str!("../include/coap3/coap_defines.h");
         for (name, value) in [
             ("COAP_AF_UNIX_SUPPORT", AF_UNIX),
@@ -78,6 +79,8 @@ mod tests {
             ("COAP_THREAD_SAFE", THREAD_SAFE),
             ("COAP_WITH_OBSERVE_PERSIST", OBSERVE_PERSIST),
             ("COAP_WS_SUPPORT", WS),
+            #[cfg(feature = "openssl")]
+            ("COAP_WITH_LIBOPENSSL", SECURE),
         ] {
             let line = format!("#define {name} {}\n", u8::from(value));
             assert!(header.contains(&line), "{line}");

@@ -1,21 +1,26 @@
-//! Runs the C programs of `capi-tests/c` on our shared object and on the reference, and compares
+//! Runs the C programs of `capi-tests/c` on our shared objects and on the reference, and compares
 //! what they print. `README.md` beside this crate says how to write one.
 
+mod certificates;
 mod compare;
 mod library;
 mod options;
 mod program;
+mod variant;
 mod verdict;
 
-use options::Options;
+use options::{Mode, Options};
 use program::Program;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::thread;
+use variant::Variant;
 use verdict::{Tally, Verdict};
 
-/// How many programs run at a time. They mostly wait, so this is about ports and clocks, not cores.
-const WORKERS: usize = 2;
+/// How many programs run at a time. They mostly wait, but for those under memcheck, which compute.
+fn workers(options: &Options) -> usize {
+    if options.modes.contains(&Mode::Valgrind) { 2 } else { 4 }
+}
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -37,36 +42,63 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs what the options ask for, one line per program and mode as it ends.
+/// Runs what the options ask for, variant by variant, one line per program and mode as it ends.
 fn run(options: &Options) -> Result<Tally, String> {
-    let mut jobs = Vec::new();
-    for program in Program::find(&options.sources, &options.names)? {
-        jobs.extend(options.modes.iter().map(|&mode| (mode, program.clone())));
-    }
-    jobs.reverse();
-    let jobs = Mutex::new(jobs);
-    let tally = Mutex::new(Tally::default());
-    thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                while let Some((mode, program)) = take(&jobs) {
-                    let verdict = verdict::judge(options, mode, &program)
-                        .unwrap_or_else(|text| Verdict::Failed(text.lines().map(String::from).collect()));
-                    report(options, mode, &program, verdict, &tally);
-                }
-            });
+    let mut programs = Program::find(&options.sources, &options.names)?;
+    if programs.iter().any(Program::is_secure) && options.variant != Some(Variant::Notls) {
+        let certificates = certificates::make(&options.sources, &options.work)?;
+        for program in programs.iter_mut().filter(|program| program.is_secure()) {
+            program.certificates = Some(certificates.clone());
         }
-    });
+    }
+    let tally = Mutex::new(Tally::default());
+    for variant in Variant::ALL {
+        let mut jobs = Vec::new();
+        for program in &programs {
+            let wanted = options.modes.iter().filter(|&&mode| is_wanted(options, mode, variant, program));
+            jobs.extend(wanted.map(|&mode| (mode, program)));
+        }
+        jobs.reverse();
+        let jobs = Mutex::new(jobs);
+        thread::scope(|scope| {
+            for _ in 0..workers(options) {
+                scope.spawn(|| {
+                    while let Some((mode, program)) = take(&jobs) {
+                        let verdict = verdict::judge(options, mode, variant, program)
+                            .unwrap_or_else(|text| Verdict::Failed(text.lines().map(String::from).collect()));
+                        report(options, mode, variant, program, verdict, &tally);
+                    }
+                });
+            }
+        });
+    }
     Ok(tally.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()))
+}
+
+/// Whether a program is run in a variant. Memcheck is slow, and finds in one variant what it finds in another: unless a
+/// variant is named it is the last, which has most code.
+fn is_wanted(options: &Options, mode: Mode, variant: Variant, program: &Program) -> bool {
+    let variants = program.variants();
+    let named = options.variant;
+    variants.contains(&variant)
+        && named.is_none_or(|named| named == variant)
+        && (mode != Mode::Valgrind || named.is_some() || variants.last() == Some(&variant))
 }
 
 fn take<T>(jobs: &Mutex<Vec<T>>) -> Option<T> {
     jobs.lock().ok()?.pop()
 }
 
-fn report(options: &Options, mode: options::Mode, program: &Program, verdict: Verdict, tally: &Mutex<Tally>) {
+fn report(
+    options: &Options,
+    mode: Mode,
+    variant: Variant,
+    program: &Program,
+    verdict: Verdict,
+    tally: &Mutex<Tally>,
+) {
     let Ok(mut tally) = tally.lock() else { return };
-    println!("{:8} {:24} {verdict}", mode.name(), program.name);
+    println!("{:8} {:7} {:24} {verdict}", mode.name(), variant.name(), program.name);
     if let Verdict::Failed(details) = &verdict {
         let shown = if options.verbose { details.len() } else { 12 };
         for line in details.iter().take(shown) {

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::variant::Variant;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,11 +13,11 @@ usage: capi-tests <c|valgrind|all> [OPTION...] [NAME...]
   all                both
 
   NAME               only these programs (file names without .c)
+  --variant NAME     only this variant: notls or openssl
   --bless            run on the reference only, and record what it prints as the expectation
   --on-reference     run on the reference only, and print what it prints
   --include DIR      our headers                  (default: include)
-  --lib DIR          our shared object            (default: build/notls/lib, or $COAP_LIB)
-  --link NAME        the library to link          (default: coap-3-notls)
+  --lib DIR          our shared objects           (default: build/VARIANT/lib, or $COAP_LIB)
   --sources DIR      the programs                 (default: capi-tests/c)
   --work DIR         where binaries and outputs go (default: target/capi-tests)
   --time-limit SECS  for one run                  (default: 60; ten times that under valgrind)
@@ -54,9 +55,11 @@ impl Mode {
 pub(crate) struct Options {
     pub(crate) modes: Vec<Mode>,
     pub(crate) names: Vec<String>,
+    /// The one variant asked for, or all.
+    pub(crate) variant: Option<Variant>,
     pub(crate) include: PathBuf,
-    pub(crate) lib: PathBuf,
-    pub(crate) link: String,
+    /// The folder of our shared objects, if it is not where `make` puts them.
+    pub(crate) lib: Option<PathBuf>,
     pub(crate) sources: PathBuf,
     pub(crate) work: PathBuf,
     pub(crate) time_limit: Duration,
@@ -76,9 +79,9 @@ impl Options {
         let mut options = Options {
             modes,
             names: Vec::new(),
+            variant: None,
             include: "include".into(),
-            lib: std::env::var_os("COAP_LIB").map_or_else(|| "build/notls/lib".into(), PathBuf::from),
-            link: "coap-3-notls".into(),
+            lib: std::env::var_os("COAP_LIB").map(PathBuf::from),
             sources: "capi-tests/c".into(),
             work: "target/capi-tests".into(),
             time_limit: Duration::from_secs(60),
@@ -90,8 +93,12 @@ impl Options {
                 "--bless" => options.modes = vec![Mode::Bless],
                 "--on-reference" => options.modes = vec![Mode::OnReference],
                 "--include" => options.include = value()?.into(),
-                "--lib" => options.lib = value()?.into(),
-                "--link" => options.link = value()?,
+                "--lib" => options.lib = Some(value()?.into()),
+                "--variant" => {
+                    let name = value()?;
+                    let known = Variant::ALL.into_iter().find(|variant| variant.name() == name);
+                    options.variant = Some(known.ok_or_else(|| format!("unknown variant `{name}`"))?);
+                }
                 "--sources" => options.sources = value()?.into(),
                 "--work" => options.work = value()?.into(),
                 "--time-limit" => {
@@ -118,10 +125,11 @@ mod tests {
 
     #[test]
     fn names_and_options_may_come_in_any_order() {
-        let options = parse("all net --lib L session.c --time-limit 5").unwrap();
+        let options = parse("all net --lib L session.c --time-limit 5 --variant openssl").unwrap();
         assert_eq!(options.modes, [Mode::Compare, Mode::Valgrind]);
         assert_eq!(options.names, ["net", "session"]);
-        assert_eq!(options.lib, PathBuf::from("L"));
+        assert_eq!(options.lib, Some(PathBuf::from("L")));
+        assert_eq!(options.variant, Some(Variant::Openssl));
         assert_eq!(options.time_limit, Duration::from_secs(5));
     }
 
@@ -132,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for line in ["", "d", "c --lib", "c --quick", "c --time-limit soon"] {
+        for line in ["", "d", "c --lib", "c --quick", "c --variant gnutls", "c --time-limit soon"] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

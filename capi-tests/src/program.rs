@@ -1,6 +1,7 @@
 //! A C program: its source, and one run of it with a time limit.
 
 use crate::library::Library;
+use crate::variant::{self, Variant};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -12,8 +13,10 @@ use std::time::{Duration, Instant};
 pub(crate) struct Program {
     pub(crate) name: String,
     pub(crate) source: PathBuf,
-    /// Where the reference's output is recorded.
-    pub(crate) expectation: PathBuf,
+    /// The folder where the reference's output is recorded.
+    records: PathBuf,
+    /// The folder of certificates, for one that is about (D)TLS.
+    pub(crate) certificates: Option<PathBuf>,
 }
 
 /// What a run left.
@@ -30,7 +33,8 @@ impl Program {
         let program = |name: &str| Program {
             name: name.to_string(),
             source: sources.join(format!("{name}.c")),
-            expectation: sources.join("expected").join(format!("{name}.out")),
+            records: sources.join("expected"),
+            certificates: None,
         };
         if !names.is_empty() {
             let named: Vec<Program> = names.iter().map(|name| program(name)).collect();
@@ -48,7 +52,40 @@ impl Program {
         Ok(names.iter().map(|name| program(name)).collect())
     }
 
-    /// Compiles it against a library, into a directory that no other mode uses at the same time. The
+    /// The variants it is for.
+    pub(crate) fn variants(&self) -> &'static [Variant] {
+        variant::variants_of(&self.name)
+    }
+
+    /// Whether it is about (D)TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        variant::is_secure(&self.name)
+    }
+
+    /// Where the reference's output is recorded: what the first of its variants prints.
+    pub(crate) fn record(&self) -> PathBuf {
+        self.records.join(format!("{}.out", self.name))
+    }
+
+    /// Where the output of another variant is recorded, if that is not the same.
+    pub(crate) fn own_record(&self, variant: Variant) -> PathBuf {
+        self.records.join(format!("{}.{}.out", self.name, variant.name()))
+    }
+
+    /// Runs it by a command to its end or to the time limit. What it prints is kept beside `output`.
+    pub(crate) fn run(
+        &self,
+        mut command: Command,
+        output: &Path,
+        limit: Duration,
+    ) -> Result<Outcome, String> {
+        if let Some(certificates) = &self.certificates {
+            command.env("CERTS", certificates);
+        }
+        run(command, output, limit)
+    }
+
+    /// Compiles it against a library, into a directory that no other mode or variant uses at the same time. The
     /// error is the compiler's.
     pub(crate) fn compile(&self, library: &Library, directory: &Path) -> Result<PathBuf, String> {
         fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
@@ -67,7 +104,7 @@ impl Program {
 
 /// Runs a command to its end or to the time limit. Its output goes through files beside `output`,
 /// so that a full pipe never holds it up.
-pub(crate) fn run(mut command: Command, output: &Path, limit: Duration) -> Result<Outcome, String> {
+fn run(mut command: Command, output: &Path, limit: Duration) -> Result<Outcome, String> {
     let failed = |e: std::io::Error| format!("{}: {e}", output.display());
     let (out, err) = (output.with_extension("out"), output.with_extension("err"));
     let mut child = command

@@ -3,9 +3,12 @@
 use crate::compare::{Mend, differences};
 use crate::library::Library;
 use crate::options::{Mode, Options};
-use crate::program::{Outcome, Program, run};
+use crate::program::{Outcome, Program};
+use crate::variant::Variant;
 use core::fmt;
 use std::fs;
+use std::io;
+use std::path::PathBuf;
 
 /// How a program did in one mode.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,21 +56,22 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Compiles and runs a program as the mode says. The error is a reason to fail.
-pub(crate) fn judge(options: &Options, mode: Mode, program: &Program) -> Result<Verdict, String> {
+/// Compiles and runs a program in a variant as the mode says. The error is a reason to fail.
+pub(crate) fn judge(
+    options: &Options,
+    mode: Mode,
+    variant: Variant,
+    program: &Program,
+) -> Result<Verdict, String> {
     match mode {
-        Mode::Compare => compare(options, program),
-        Mode::Valgrind => valgrind(options, program),
+        Mode::Compare => compare(options, variant, program),
+        Mode::Valgrind => valgrind(options, variant, program),
         Mode::Bless => {
-            let Some(output) = on_reference(options, program)? else { return Ok(no_reference()) };
-            if let Some(parent) = program.expectation.parent() {
-                fs::create_dir_all(parent).map_err(|e| e.to_string())?;
-            }
-            fs::write(&program.expectation, output).map_err(|e| e.to_string())?;
-            Ok(Verdict::Passed(format!("{} written", program.expectation.display())))
+            let Some(output) = on_reference(options, variant, program)? else { return Ok(no_reference()) };
+            bless(program, variant, &output).map_err(|e| e.to_string())
         }
         Mode::OnReference => {
-            let Some(output) = on_reference(options, program)? else { return Ok(no_reference()) };
+            let Some(output) = on_reference(options, variant, program)? else { return Ok(no_reference()) };
             Ok(Verdict::Passed(format!("\n{output}")))
         }
     }
@@ -77,15 +81,37 @@ fn no_reference() -> Verdict {
     Verdict::Skipped("the reference is not here".into())
 }
 
+/// Records what the reference prints. A variant that prints the same as the first one has no record of its own.
+fn bless(program: &Program, variant: Variant, output: &str) -> io::Result<Verdict> {
+    let (record, own) = (program.record(), program.own_record(variant));
+    let is_first = program.variants().first() == Some(&variant);
+    if !is_first && fs::read_to_string(&record).is_ok_and(|first| differences(&first, output).is_empty()) {
+        return match fs::remove_file(&own) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(Verdict::Passed(format!("the same as {}", record.display()))),
+        };
+    }
+    let written = if is_first { record } else { own };
+    if let Some(parent) = written.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::write(&written, output)?;
+    Ok(Verdict::Passed(format!("{} written", written.display())))
+}
+
 /// Ours against the reference, and both against the recorded output.
-fn compare(options: &Options, program: &Program) -> Result<Verdict, String> {
-    let ours = Library::ours(options)?;
-    let binary = program.compile(&ours, &options.work.join(ours.name))?;
-    let outcome = run(ours.run(&binary), &binary, options.time_limit)?;
+fn compare(options: &Options, variant: Variant, program: &Program) -> Result<Verdict, String> {
+    let ours = Library::ours(options, variant)?;
+    let binary = program.compile(&ours, &directory(options, variant, ours.name))?;
+    let outcome = program.run(ours.run(&binary), &binary, options.time_limit)?;
     let mut faults = ended_badly(&outcome, ours.name);
 
-    let recorded = fs::read_to_string(&program.expectation).ok();
-    let (wanted, origin) = match (on_reference(options, program)?, recorded) {
+    let own = fs::read_to_string(program.own_record(variant)).ok();
+    // Where two variants of the reference print the same, one of them shows whether the record is still true.
+    let has_own = own.is_some() || program.variants().first() == Some(&variant) || !options.names.is_empty();
+    let reference = if has_own { on_reference(options, variant, program)? } else { None };
+    let recorded = own.or_else(|| fs::read_to_string(program.record()).ok());
+    let (wanted, origin) = match (reference, recorded) {
         (Some(reference), Some(recorded)) => {
             let stale = differences(&recorded, &reference);
             if !stale.is_empty() {
@@ -109,12 +135,16 @@ fn compare(options: &Options, program: &Program) -> Result<Verdict, String> {
 }
 
 /// Ours under memcheck.
-fn valgrind(options: &Options, program: &Program) -> Result<Verdict, String> {
-    let ours = Library::ours(options)?;
-    let binary = program.compile(&ours, &options.work)?;
-    let outcome =
-        run(ours.run_checked(&binary), &binary.with_extension("valgrind"), options.time_limit * 10)?;
+fn valgrind(options: &Options, variant: Variant, program: &Program) -> Result<Verdict, String> {
+    let ours = Library::ours(options, variant)?;
+    let binary = program.compile(&ours, &directory(options, variant, "memcheck"))?;
+    let outcome = program.run(ours.run_checked(&binary), &binary, options.time_limit * 10)?;
     Ok(verdict(ended_badly(&outcome, "ours under memcheck"), "no errors, no leaks"))
+}
+
+/// Where the programs are compiled and run in one of the ways there are.
+fn directory(options: &Options, variant: Variant, way: &str) -> PathBuf {
+    options.work.join(variant.name()).join(way)
 }
 
 fn verdict(faults: Vec<String>, remark: &str) -> Verdict {
@@ -122,10 +152,10 @@ fn verdict(faults: Vec<String>, remark: &str) -> Verdict {
 }
 
 /// What the program prints on the reference, if there is one.
-fn on_reference(options: &Options, program: &Program) -> Result<Option<String>, String> {
-    let Some(reference) = Library::reference(options) else { return Ok(None) };
-    let binary = program.compile(&reference, &options.work.join(reference.name))?;
-    let outcome = run(reference.run(&binary), &binary, options.time_limit)?;
+fn on_reference(options: &Options, variant: Variant, program: &Program) -> Result<Option<String>, String> {
+    let Some(reference) = Library::reference(options, variant)? else { return Ok(None) };
+    let binary = program.compile(&reference, &directory(options, variant, reference.name))?;
+    let outcome = program.run(reference.run(&binary), &binary, options.time_limit)?;
     let faults = ended_badly(&outcome, reference.name);
     if faults.is_empty() { Ok(Some(outcome.stdout)) } else { Err(faults.join("\n")) }
 }

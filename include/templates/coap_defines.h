@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * @file coap_defines.h
- * What this build can do: 1 if it can, 0 if not.
+ * What this build can do: 1 if it can, 0 if not. All variants of the library share this file; which one secures is
+ * said of the default variant, `-lcoap-3`. coap_get_tls_library_version() knows of the one in use.
  */
 #ifndef COAP_DEFINES_H_
 #define COAP_DEFINES_H_
