@@ -389,21 +389,22 @@ typedef struct coap_dtls_spsk_t {
 } coap_dtls_spsk_t;
 
 /**
- * Returns which (D)TLS library is in use and in which versions. The variant without one says
- * `COAP_TLS_LIBRARY_NOTLS` and zeros. Belongs to the library.
+ * Returns which (D)TLS library is in use and in which versions, in that library's own numbering. The
+ * variant without one says `COAP_TLS_LIBRARY_NOTLS` and zeros. Belongs to the library.
  */
 coap_tls_version_t *coap_get_tls_library_version(void);
 
 /**
- * Sets up an engine of the (D)TLS library from a configuration text. Returns 1, or 0 if that
- * failed. The variant without a (D)TLS library has no engines: 0.
+ * Sets up an engine of the (D)TLS library, for keys that it has. `conf_mem` has a line for each step:
+ * `engine:NAME`, `pre-cmd:COMMAND:VALUE`, `post-cmd:COMMAND:VALUE`, `enable-methods:LIST`. Returns 1, or 0
+ * with a line in the log if that failed. The variant without a (D)TLS library has no engines: 0.
  *
  * @pre `conf_mem` is NULL or valid.
  */
 int coap_tls_engine_configure(coap_str_const_t *conf_mem);
 
 /**
- * Takes back what `coap_tls_engine_configure()` has set up. Returns 1, or 0 if that failed. The
+ * Takes back what `coap_tls_engine_configure()` has set up. Returns 1, or 0 if there was nothing. The
  * variant without a (D)TLS library has no engines: 0.
  */
 int coap_tls_engine_remove(void);

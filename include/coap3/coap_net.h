@@ -287,8 +287,11 @@ void coap_io_do_epoll(coap_context_t *ctx, struct epoll_event *events, size_t ne
 int coap_io_pending(coap_context_t *context);
 
 /**
- * Sets the hint and the pre-shared key of a context's secured endpoints. Returns 1, or 0 if that
- * failed, as it does in the variant without a (D)TLS library.
+ * Sets the hint and the pre-shared key of a context's secured endpoints, also of those that are open.
+ * `hint` is NULL or copied, and so is `key`. What was set before is replaced.
+ *
+ * Returns 1, or 0 if there is no key, or they have more than 255 or 512 bytes: then what was set before
+ * stays. The variant without a (D)TLS library returns 0.
  *
  * @pre `context` is NULL or live; `hint` is NULL or a C string; `key` is NULL or has `key_len` bytes.
  */
@@ -298,39 +301,64 @@ int coap_context_set_psk(coap_context_t *context,
                          size_t key_len);
 
 /**
- * Sets how a context's secured endpoints use pre-shared keys. Returns 1, or 0 if that failed, as
- * it does in the variant without a (D)TLS library.
+ * Sets how a context's secured endpoints use pre-shared keys, also those that are open. What
+ * `setup_data` says is copied. What was set before is replaced.
  *
- * @pre `context` is NULL or live; `setup_data` is NULL or valid.
+ * `setup_data->version` must be `COAP_DTLS_SPSK_SETUP_VERSION`; 0 counts as that. The key may be missing
+ * if there is a callback to ask for it. `validate_sni_call_back` is called once for each name that
+ * it has something for, of 1,024 names; "" stands for no name. `validate_id_call_back` is called in each
+ * handshake, after that. Both may call any function of the library. Hints of more than 255 bytes and keys
+ * of more than 512 are refused, here and from callbacks.
+ *
+ * Returns 1, or 0 if the set-up cannot be used: then what was set before stays. The variant without a
+ * (D)TLS library returns 0.
+ *
+ * @pre `context` is NULL or live; `setup_data` is NULL or valid; its callbacks may be called until the context
+ * ends.
  */
-int coap_context_set_psk2(coap_context_t *context, coap_dtls_spsk_t *setup_data);
+int coap_context_set_psk2(coap_context_t *context,
+                          coap_dtls_spsk_t *setup_data);
 
 /**
- * Sets how a context's secured endpoints use certificates or raw public keys. Returns 1, or 0 if
- * that failed, as it does in the variant without a (D)TLS library. `setup_data->version` must be
- * `COAP_DTLS_PKI_SETUP_VERSION`.
+ * Sets how a context uses certificates or raw public keys: its secured endpoints, also those that are
+ * open, and sessions that `coap_new_client_session()` opens. What `setup_data` says is copied, and files
+ * are read during the call; those that change later are read anew. What was set before is replaced.
  *
- * @pre `context` is NULL or live; `setup_data` is NULL or valid.
+ * `setup_data->version` must be `COAP_DTLS_PKI_SETUP_VERSION`. A set-up without certificate and private key
+ * is good for sessions only, unless there is a `validate_sni_call_back`. That is called once for each
+ * name that it has something for, of 1,024 names; "" stands for no name. All callbacks may call any
+ * function of the library.
+ *
+ * Returns 1, or 0 if a file cannot be read, the private key is not that of the certificate, one of the two
+ * is missing, or anything else cannot be used: then what was set before stays. The variant without a
+ * (D)TLS library returns 0.
+ *
+ * @pre `context` is NULL or live; `setup_data` is NULL or valid; its callbacks may be called until the context
+ * ends.
  */
-int coap_context_set_pki(coap_context_t *context, const coap_dtls_pki_t *setup_data);
+int coap_context_set_pki(coap_context_t *context,
+                         const coap_dtls_pki_t *setup_data);
 
 /**
- * Adds the certificates in a file, in a directory or in both to those that a context trusts.
- * Returns 1, or 0 if that failed, as it does in the variant without a (D)TLS library.
+ * Adds the certificates in a file, in a directory or in both to those that a context trusts, in what is
+ * set up before and after. The file may have lists of revoked ones too. In the directory, names are
+ * hashes, as openssl-rehash(1) makes them.
+ *
+ * Returns 1, or 0 if they cannot be read. The variant without a (D)TLS library returns 0.
  *
  * @pre `context` is NULL or live; `ca_file` and `ca_dir` are each NULL or a C string.
  */
-int coap_context_set_pki_root_cas(coap_context_t *context, const char *ca_file, const char *ca_dir);
+int coap_context_set_pki_root_cas(coap_context_t *context,
+                                  const char *ca_file,
+                                  const char *ca_dir);
 
 /**
  * Makes clients of a context change their address after every `every` packets, to test connection
- * identifiers (RFC 9146). Returns 1, or 0 if that failed, as it does in the variant without a (D)TLS
- * library.
+ * identifiers (RFC 9146). Returns 1, or 0 if that failed, as it does in variants without them.
  *
  * @pre `context` is NULL or live.
  */
-int coap_context_set_cid_tuple_change(coap_context_t *context,
-                                      uint8_t every);
+int coap_context_set_cid_tuple_change(coap_context_t *context, uint8_t every);
 
 /**
  * A message ID for the next message of a session. Returns 0 if there is no session.

@@ -99,17 +99,6 @@ typedef struct coap_fixed_point_t {
 } coap_fixed_point_t;
 
 /**
- * Opens an endpoint: peers may send to `listen_addr`. Returns NULL if the address cannot be used
- * or the library has no such transport. It lives until it is freed or its context is; so does the file
- * of a Unix domain socket.
- *
- * @pre `context` is NULL or live; `listen_addr` is NULL or valid.
- */
-coap_endpoint_t *coap_new_endpoint(coap_context_t *context,
-                                   const coap_address_t *listen_addr,
-                                   coap_proto_t proto);
-
-/**
  * Closes an endpoint and ends the sessions that peers opened to it.
  *
  * @pre `endpoint` is NULL or live, and is not used any more.
@@ -131,21 +120,6 @@ void coap_endpoint_set_default_mtu(coap_endpoint_t *endpoint, unsigned int mtu);
  * @pre `endpoint` is NULL or live.
  */
 const char *coap_endpoint_str(const coap_endpoint_t *endpoint);
-
-/**
- * Opens a session to `server`, from `local_if` or, if that is NULL, from where the system says. In the
- * Unix domain `local_if` is needed: its path becomes a socket, which goes with the session.
- * The application holds a reference to it: `coap_session_release()` ends it.
- *
- * Returns NULL if the library has no such transport, the addresses cannot be used, or there is a
- * session between them already.
- *
- * @pre `ctx` is NULL or live; the addresses are NULL or valid.
- */
-coap_session_t *coap_new_client_session(coap_context_t *ctx,
-                                        const coap_address_t *local_if,
-                                        const coap_address_t *server,
-                                        coap_proto_t proto);
 
 /**
  * Takes a reference to a session: it neither ends by itself nor by eviction until it is released.
@@ -323,6 +297,39 @@ coap_mid_t coap_session_send_ping(coap_session_t *session);
 void coap_session_set_no_observe_cancel(coap_session_t *session);
 
 /**
+ * Opens an endpoint: peers may send to `listen_addr`. It lives until it is freed or its context is; so
+ * does the file of a Unix domain socket. One of a secured protocol answers by what
+ * `coap_context_set_psk2()` and `coap_context_set_pki()` have set, also after it is opened.
+ *
+ * Returns NULL if the address cannot be used, the library has no such transport, or neither of these
+ * functions was called for a secured one.
+ *
+ * @pre `context` is NULL or live; `listen_addr` is NULL or valid.
+ */
+coap_endpoint_t *coap_new_endpoint(coap_context_t *context,
+                                   const coap_address_t *listen_addr,
+                                   coap_proto_t proto);
+
+/**
+ * Opens a session to `server`, from `local_if` or, if that is NULL, from where the system says. In the
+ * Unix domain `local_if` is needed: its path becomes a socket, which goes with the session.
+ * The application holds a reference to it: `coap_session_release()` ends it.
+ *
+ * If `proto` is secured, this is by what `coap_context_set_pki()` has set. If nothing has, the session
+ * shows no certificate, and the server's is verified only if `coap_context_set_pki_root_cas()` has set
+ * what by. A context with nothing but pre-shared keys has no identity to use them with.
+ *
+ * Returns NULL if the library has no such transport, the addresses cannot be used, there is a
+ * session between them already, or it cannot be secured so.
+ *
+ * @pre `ctx` is NULL or live; the addresses are NULL or valid.
+ */
+coap_session_t *coap_new_client_session(coap_context_t *ctx,
+                                        const coap_address_t *local_if,
+                                        const coap_address_t *server,
+                                        coap_proto_t proto);
+
+/**
  * Sets the first time-out of a confirmable message, in seconds (ACK_TIMEOUT, RFC 7252 §4.8). Values below 1, and such with more than 999 thousandths, are refused.
  *
  * @pre `session` is NULL or live.
@@ -472,9 +479,10 @@ void coap_session_set_non_max_retransmit(coap_session_t *session,
 uint16_t coap_session_get_non_max_retransmit(const coap_session_t *session);
 
 /**
- * Opens a session as `coap_new_client_session` does, secured by a pre-shared key if `proto` is
- * secured. `identity` is copied, and so is `key`, which has `key_len` bytes. The variant without a
- * (D)TLS library refuses secured protocols.
+ * Opens a session as `coap_new_client_session()` does, secured by a pre-shared key if `proto` is secured.
+ * `identity` is copied, and so is `key`, which has `key_len` bytes. Returns NULL also if one of them is
+ * missing, empty, or of more than 255 or 512 bytes. The variant without a (D)TLS library refuses secured
+ * protocols.
  *
  * @pre `ctx` is NULL or live; the addresses are NULL or valid; `identity` is NULL or a C string; `key` is
  * NULL or has `key_len` bytes.
@@ -488,11 +496,17 @@ coap_session_t *coap_new_client_session_psk(coap_context_t *ctx,
                                             unsigned int key_len);
 
 /**
- * Opens a session as `coap_new_client_session` does, secured by a pre-shared key if `proto` is
- * secured. What `setup_data` says of identity and key is copied. The variant without a (D)TLS
- * library refuses secured protocols.
+ * Opens a session as `coap_new_client_session()` does, secured by a pre-shared key if `proto` is secured.
+ * What `setup_data` says is copied.
  *
- * @pre `ctx` is NULL or live; the addresses are NULL or valid; `setup_data` is NULL or valid.
+ * `setup_data->version` must be `COAP_DTLS_CPSK_SETUP_VERSION`; 0 counts as that. Identity and key must
+ * be there, and have at most 255 and 512 bytes; the identity may be empty if there is a
+ * `validate_ih_call_back` to choose another. Zeros at its end are not sent. With that callback TLS 1.3
+ * is not used, which has no hints. The callback may call any function of the library. Returns NULL
+ * if the session cannot be secured so. The variant without a (D)TLS library refuses secured protocols.
+ *
+ * @pre `ctx` is NULL or live; the addresses are NULL or valid; `setup_data` is NULL or valid; its callback
+ * may be called as long as the session lives.
  */
 coap_session_t *coap_new_client_session_psk2(coap_context_t *ctx,
                                              const coap_address_t *local_if,
@@ -501,11 +515,16 @@ coap_session_t *coap_new_client_session_psk2(coap_context_t *ctx,
                                              coap_dtls_cpsk_t *setup_data);
 
 /**
- * Opens a session as `coap_new_client_session` does, secured by certificates or raw public keys
- * if `proto` is secured. `setup_data->version` must be `COAP_DTLS_PKI_SETUP_VERSION`. The variant
- * without a (D)TLS library refuses secured protocols.
+ * Opens a session as `coap_new_client_session()` does, secured by certificates or raw public keys if
+ * `proto` is secured. What `setup_data` says is copied, and files are read during the call.
  *
- * @pre `ctx` is NULL or live; the addresses are NULL or valid; `setup_data` is NULL or valid.
+ * `setup_data->version` must be `COAP_DTLS_PKI_SETUP_VERSION`. Returns NULL also if a file cannot be read,
+ * the private key is not that of the certificate, one of the two is missing, or anything else cannot
+ * be used. The callbacks may call any function of the library. The variant without a (D)TLS library
+ * refuses secured protocols.
+ *
+ * @pre `ctx` is NULL or live; the addresses are NULL or valid; `setup_data` is NULL or valid; its callbacks
+ * may be called as long as the session lives.
  */
 coap_session_t *coap_new_client_session_pki(coap_context_t *ctx,
                                             const coap_address_t *local_if,
@@ -514,36 +533,41 @@ coap_session_t *coap_new_client_session_pki(coap_context_t *ctx,
                                             coap_dtls_pki_t *setup_data);
 
 /**
- * Returns the hint of the pre-shared key that a session uses, or NULL if it has none. Belongs to
- * the session. In the variant without a (D)TLS library none has.
+ * Returns the hint of the pre-shared key that a session uses: on a client the one that the server gave,
+ * which may be empty; on a server the one of `validate_sni_call_back`. NULL if there is none so far.
+ * Belongs to the session.
  *
  * @pre `session` is NULL or live.
  */
 const coap_bin_const_t *coap_session_get_psk_hint(const coap_session_t *session);
 
 /**
- * Returns the identity of the pre-shared key that a session was opened with; one of no bytes if it
- * was opened without. Returns NULL if `session` is. Belongs to the session.
+ * Returns the identity of the pre-shared key that a session uses: on a client the one that it was opened
+ * with, or that `validate_ih_call_back` chose; on a server the client's. One of no bytes if there is
+ * none so far. Returns NULL if `session` is. Belongs to the session.
  *
  * @pre `session` is NULL or live.
  */
 const coap_bin_const_t *coap_session_get_psk_identity(const coap_session_t *session);
 
 /**
- * Returns the pre-shared key that a session was opened with, or NULL if there was none. Belongs to
- * the session.
+ * Returns the pre-shared key that a session uses: on a client the one that it was opened with, or that
+ * `validate_ih_call_back` chose; on a server the one that a callback gave. NULL if there is none. Belongs
+ * to the session.
  *
  * @pre `session` is NULL or live.
  */
 const coap_bin_const_t *coap_session_get_psk_key(const coap_session_t *session);
 
 /**
- * Returns the (D)TLS library's own object of a session, or NULL if it is not secured, and in
- * `tls_lib`, unless that is NULL, which library it is.
+ * Returns the (D)TLS library's own object of a session, such as an `SSL *`, or NULL if it is not
+ * secured, or not connected yet over TLS; and in `tls_lib`, unless that is NULL, which library it is.
+ * The object belongs to the session, and goes with its connection.
  *
  * @pre `session` is NULL or live; `tls_lib` is NULL or can be written to.
  */
-void *coap_session_get_tls(const coap_session_t *session, coap_tls_library_t *tls_lib);
+void *coap_session_get_tls(const coap_session_t *session,
+                           coap_tls_library_t *tls_lib);
 
 #ifdef __cplusplus
 }

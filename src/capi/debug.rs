@@ -5,6 +5,7 @@
 //! its formatted text to [`log_formatted_text`].
 
 use super::address::from_c;
+use super::dtls::version_text;
 use super::ffi::{ffi, ffi_or};
 use super::pdu::coap_pdu_t;
 use super::types::{coap_address_t, coap_log_handler_t, coap_log_t};
@@ -13,6 +14,8 @@ use crate::driver::loss;
 use crate::log;
 use crate::log::Level;
 use crate::message::Framing;
+use crate::tls;
+use crate::variant;
 use core::cell::RefCell;
 use core::ffi::{CStr, c_char, c_int, c_uint};
 use parking_lot::RwLock;
@@ -153,16 +156,31 @@ pub unsafe extern "C" fn coap_show_pdu(level: coap_log_t, pdu: *const coap_pdu_t
     })
 }
 
-/// The variant without a (D)TLS library has this to say.
-const TLS_VERSION: &str = "TLS Library: None";
-const TLS_SUPPORT: &str = "(No DTLS or TLS support)";
+/// What the variant can do with a (D)TLS library, and besides.
+fn support_text() -> String {
+    if tls::library().is_none() {
+        return "(No DTLS or TLS support)".into();
+    }
+    let no = |supported| if supported { "" } else { "no " };
+    let have = |supported| if supported { "Have" } else { "No" };
+    format!(
+        "(DTLS and TLS support; {}PSK, {}PKI, {}PKCS11, {}RPK and {}CID support)\n({} OSCORE)\n({} WebSockets)",
+        no(variant::PSK),
+        no(variant::PKI),
+        no(variant::PKCS11),
+        no(variant::RPK),
+        no(variant::DTLS_CID),
+        have(variant::OSCORE),
+        have(variant::WS),
+    )
+}
 
 /// Logs the (D)TLS library in use and its versions, if lines of this level are wanted.
 #[unsafe(no_mangle)]
 pub extern "C" fn coap_show_tls_version(level: coap_log_t) {
     ffi(|| {
         if log::enabled(Level(level)) {
-            log::write(Level(level), format_args!("{TLS_VERSION}"));
+            log::write(Level(level), format_args!("{}", version_text()));
         }
         Some(())
     })
@@ -177,7 +195,7 @@ pub extern "C" fn coap_show_tls_version(level: coap_log_t) {
 pub unsafe extern "C" fn coap_string_tls_version(buffer: *mut c_char, bufsize: usize) -> *mut c_char {
     ffi(|| {
         // SAFETY: as the caller promises.
-        unsafe { put_text(buffer, bufsize, TLS_VERSION.as_bytes()) };
+        unsafe { put_text(buffer, bufsize, version_text().as_bytes()) };
         Some(buffer)
     })
 }
@@ -191,7 +209,7 @@ pub unsafe extern "C" fn coap_string_tls_version(buffer: *mut c_char, bufsize: u
 pub unsafe extern "C" fn coap_string_tls_support(buffer: *mut c_char, bufsize: usize) -> *mut c_char {
     ffi(|| {
         // SAFETY: as the caller promises.
-        unsafe { put_text(buffer, bufsize, TLS_SUPPORT.as_bytes()) };
+        unsafe { put_text(buffer, bufsize, support_text().as_bytes()) };
         Some(buffer)
     })
 }

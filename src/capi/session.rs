@@ -4,11 +4,9 @@ use super::address::{from_c, to_c};
 use super::ffi::{ffi, ffi_or};
 use super::handle::{as_c, share};
 use super::pdu::{bytes, coap_pdu_t};
-use super::session_security::ClientPsk;
+use super::security::PskLent;
 use super::types::*;
 use crate::address::Address;
-use crate::log;
-use crate::message::uri::Scheme;
 use crate::message::{Code, Mid, Number, Pdu, Token, Type};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{Role, Security, Session, State, Transport};
@@ -16,7 +14,6 @@ use core::cell::RefCell;
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use parking_lot::Mutex;
 use std::ffi::CString;
-use std::sync::OnceLock;
 
 /// What C is shown of a session by pointer: good for as long as the session.
 #[derive(Default)]
@@ -24,8 +21,8 @@ pub(super) struct Shown {
     local: ShownAddress,
     remote: ShownAddress,
     group: ShownAddress,
-    /// What it was opened with, where that was a pre-shared key.
-    pub(super) client_psk: OnceLock<ClientPsk>,
+    /// What it uses of pre-shared keys.
+    pub(super) psk: PskLent,
 }
 
 /// An address at a place that C may look at. It is brought up to date when C asks for it: a peer
@@ -73,43 +70,6 @@ fn lend_text(text: String) -> Option<*const c_char> {
     })
 }
 
-/// Opens an endpoint: peers may send to `listen_addr`. Returns NULL if the address cannot be used
-/// or the library has no such transport. It lives until it is freed or its context is; so does the file
-/// of a Unix domain socket.
-///
-/// # Safety
-/// `context` is NULL or live; `listen_addr` is NULL or valid.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn coap_new_endpoint(
-    context: *mut coap_context_t,
-    listen_addr: *const coap_address_t,
-    proto: coap_proto_t,
-) -> *mut coap_endpoint_t {
-    ffi(|| {
-        // SAFETY: NULL or live, as the caller promises.
-        let (context, address) = unsafe { (share(context)?, listen_addr.as_ref()?) };
-        let transport = transport_of("coap_new_endpoint", proto)?;
-        let address = from_c(address)?;
-        let opened = context.open_endpoint(&address, transport);
-        let endpoint = opened.inspect_err(|e| log!(WARN, "coap_new_endpoint: bind: {address}: {e}")).ok()?;
-        Some(as_c(&endpoint))
-    })
-}
-
-fn transport_of(caller: &str, proto: coap_proto_t) -> Option<Transport> {
-    let name = match proto {
-        COAP_PROTO_UDP => return Some(Transport::Udp),
-        COAP_PROTO_TCP => return Some(Transport::Tcp),
-        COAP_PROTO_WS => return Some(Transport::WebSocket),
-        COAP_PROTO_DTLS => "DTLS",
-        COAP_PROTO_TLS => "TLS",
-        COAP_PROTO_WSS => "WSS",
-        _ => "this protocol",
-    };
-    log!(CRIT, "{caller}: {name} not supported");
-    None
-}
-
 /// Closes an endpoint and ends the sessions that peers opened to it.
 ///
 /// # Safety
@@ -151,54 +111,6 @@ pub unsafe extern "C" fn coap_endpoint_str(endpoint: *const coap_endpoint_t) -> 
         let endpoint = unsafe { endpoint.as_ref() }?;
         lend_text(format!("{} {}", endpoint.local, endpoint.transport))
     })
-}
-
-/// Opens a session to `server`, from `local_if` or, if that is NULL, from where the system says. In the
-/// Unix domain `local_if` is needed: its path becomes a socket, which goes with the session.
-/// The application holds a reference to it: `coap_session_release()` ends it.
-///
-/// Returns NULL if the library has no such transport, the addresses cannot be used, or there is a
-/// session between them already.
-///
-/// # Safety
-/// `ctx` is NULL or live; the addresses are NULL or valid.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn coap_new_client_session(
-    ctx: *mut coap_context_t,
-    local_if: *const coap_address_t,
-    server: *const coap_address_t,
-    proto: coap_proto_t,
-) -> *mut coap_session_t {
-    ffi(|| {
-        // SAFETY: NULL or live, as the caller promises.
-        let (context, server, local) = unsafe { (share(ctx)?, server.as_ref()?, local_if.as_ref()) };
-        let transport = transport_of("coap_new_client_session*", proto)?;
-        let remote = from_c(server)?;
-        let remote = with_default_port(remote, transport);
-        let local = match local {
-            Some(local) => Some(from_c(local)?),
-            None => None,
-        };
-        let opened = context.open_session(local.as_ref(), &remote, transport);
-        let session = opened.inspect_err(|e| log!(WARN, "coap_new_client_session: {remote}: {e}")).ok()?;
-        Some(as_c(&session))
-    })
-}
-
-/// Port 0 stands for the one that RFC 7252 §6.1 and RFC 8323 §8 name.
-fn with_default_port(address: Address, transport: Transport) -> Address {
-    match address {
-        Address::Ip(mut ip) if ip.port() == 0 => {
-            ip.set_port(match transport {
-                Transport::Udp | Transport::Tcp => COAP_DEFAULT_PORT,
-                Transport::Dtls | Transport::Tls => COAPS_DEFAULT_PORT,
-                Transport::WebSocket => Scheme::CoapWs.default_port(),
-                Transport::SecureWebSocket => Scheme::CoapsWs.default_port(),
-            });
-            Address::Ip(ip)
-        }
-        other => other,
-    }
 }
 
 /// Takes a reference to a session: it neither ends by itself nor by eviction until it is released.

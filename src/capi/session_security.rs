@@ -1,45 +1,22 @@
-//! `coap_session.h`, keys and certificates of a session: the variant without a (D)TLS library.
-//!
-//! A session over a protocol that is not secured opens as any other, and remembers the identity and
-//! key that it was opened with, since a program may ask for them. A secured protocol is refused.
+//! `coap_session.h`, keys and certificates of a session. In the variant without a (D)TLS library a session
+//! over a protocol that is not secured opens as any other, and remembers the identity and key that it
+//! was opened with, since a program may ask for them.
 
+use super::dtls::LIBRARY;
 use super::ffi::ffi;
 use super::pdu::bytes;
-use super::session::{coap_new_client_session, shown};
+use super::security::{Refusal, check_pki_version, for_connection, read_client_psk, read_pki};
+use super::session::shown;
+use super::session_open::{Ends, open};
 use super::types::*;
-use crate::log;
+use crate::tls::{self, ClientSetup};
 use core::ffi::{CStr, c_char, c_uint, c_void};
-use core::ptr;
+use core::{mem, ptr};
 
-/// Bytes that belong to a session, and the struct by which C looks at them.
-struct Shared {
-    /// Points into `_bytes`.
-    view: coap_bin_const_t,
-    _bytes: Box<[u8]>,
-}
-
-// SAFETY: neither the bytes nor the pointer to them is ever changed.
-unsafe impl Send for Shared {}
-// SAFETY: the same.
-unsafe impl Sync for Shared {}
-
-impl Shared {
-    fn new(bytes: &[u8]) -> Self {
-        let bytes: Box<[u8]> = bytes.into();
-        let s = if bytes.is_empty() { ptr::null() } else { bytes.as_ptr() };
-        Shared { view: coap_bin_const_t { length: bytes.len(), s }, _bytes: bytes }
-    }
-}
-
-/// The pre-shared key that a client session was opened with.
-pub(super) struct ClientPsk {
-    identity: Shared,
-    key: Shared,
-}
-
-/// Opens a session as [`coap_new_client_session`] does, secured by a pre-shared key if `proto` is
-/// secured. `identity` is copied, and so is `key`, which has `key_len` bytes. The variant without a
-/// (D)TLS library refuses secured protocols.
+/// Opens a session as `coap_new_client_session()` does, secured by a pre-shared key if `proto` is secured.
+/// `identity` is copied, and so is `key`, which has `key_len` bytes. Returns NULL also if one of them is
+/// missing, empty, or of more than 255 or 512 bytes. The variant without a (D)TLS library refuses secured
+/// protocols.
 ///
 /// # Safety
 /// `ctx` is NULL or live; the addresses are NULL or valid; `identity` is NULL or a C string; `key` is
@@ -56,19 +33,28 @@ pub unsafe extern "C" fn coap_new_client_session_psk(
 ) -> *mut coap_session_t {
     // SAFETY: as the caller promises.
     ffi(|| unsafe {
-        let identity = if identity.is_null() { &[] } else { CStr::from_ptr(identity).to_bytes() };
-        let key = bytes(key, key_len as usize)?;
-        let session = coap_new_client_session(ctx, local_if, server, proto);
-        remember(session, identity, key)
+        let length = if identity.is_null() { 0 } else { CStr::from_ptr(identity).count_bytes() };
+        // All of its members may be 0.
+        let mut setup: coap_dtls_cpsk_t = mem::zeroed();
+        setup.version = COAP_DTLS_CPSK_SETUP_VERSION;
+        setup.psk_info.identity = coap_bin_const_t { length, s: identity.cast() };
+        setup.psk_info.key = coap_bin_const_t { length: key_len as usize, s: key };
+        open_psk("coap_new_client_session_psk", Ends { ctx, local_if, server, proto }, &setup)
     })
 }
 
-/// Opens a session as [`coap_new_client_session`] does, secured by a pre-shared key if `proto` is
-/// secured. What `setup_data` says of identity and key is copied. The variant without a (D)TLS
-/// library refuses secured protocols.
+/// Opens a session as `coap_new_client_session()` does, secured by a pre-shared key if `proto` is secured.
+/// What `setup_data` says is copied.
+///
+/// `setup_data->version` must be `COAP_DTLS_CPSK_SETUP_VERSION`; 0 counts as that. Identity and key must
+/// be there, and have at most 255 and 512 bytes; the identity may be empty if there is a
+/// `validate_ih_call_back` to choose another. Zeros at its end are not sent. With that callback TLS 1.3
+/// is not used, which has no hints. The callback may call any function of the library. Returns NULL
+/// if the session cannot be secured so. The variant without a (D)TLS library refuses secured protocols.
 ///
 /// # Safety
-/// `ctx` is NULL or live; the addresses are NULL or valid; `setup_data` is NULL or valid.
+/// `ctx` is NULL or live; the addresses are NULL or valid; `setup_data` is NULL or valid; its callback
+/// may be called as long as the session lives.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_new_client_session_psk2(
     ctx: *mut coap_context_t,
@@ -77,26 +63,47 @@ pub unsafe extern "C" fn coap_new_client_session_psk2(
     proto: coap_proto_t,
     setup_data: *mut coap_dtls_cpsk_t,
 ) -> *mut coap_session_t {
+    let caller = "coap_new_client_session_psk2";
     // SAFETY: as the caller promises.
     ffi(|| unsafe {
-        let setup = setup_data.as_ref().or_else(|| {
-            log!(ERR, "coap_new_client_session_psk2: there is no setup_data");
-            None
-        })?;
-        let coap_dtls_cpsk_info_t { identity, key } = setup.psk_info;
-        let identity = bytes(identity.s, identity.length)?;
-        let key = bytes(key.s, key.length)?;
-        let session = coap_new_client_session(ctx, local_if, server, proto);
-        remember(session, identity, key)
+        let Some(setup) = setup_data.as_ref() else {
+            Refusal::no_struct().log(caller);
+            return None;
+        };
+        open_psk(caller, Ends { ctx, local_if, server, proto }, setup)
     })
 }
 
-/// Opens a session as [`coap_new_client_session`] does, secured by certificates or raw public keys
-/// if `proto` is secured. `setup_data->version` must be `COAP_DTLS_PKI_SETUP_VERSION`. The variant
-/// without a (D)TLS library refuses secured protocols.
+/// Opens a session with a pre-shared key.
 ///
 /// # Safety
-/// `ctx` is NULL or live; the addresses are NULL or valid; `setup_data` is NULL or valid.
+/// As for [`coap_new_client_session_psk2`].
+unsafe fn open_psk(caller: &str, ends: Ends, setup: &coap_dtls_cpsk_t) -> Option<*mut coap_session_t> {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let psk = match tls::library() {
+            None => None,
+            Some(_) => Some(read_client_psk(setup).inspect_err(|refusal| refusal.log(caller)).ok()?),
+        };
+        let coap_dtls_cpsk_info_t { identity, key } = setup.psk_info;
+        let (identity, key) = (bytes(identity.s, identity.length)?, bytes(key.s, key.length)?);
+        let session = open(caller, ends, || psk.map(for_connection).transpose())?;
+        shown(session.as_ref()?)?.psk.begin(identity, key);
+        Some(session)
+    }
+}
+
+/// Opens a session as `coap_new_client_session()` does, secured by certificates or raw public keys if
+/// `proto` is secured. What `setup_data` says is copied, and files are read during the call.
+///
+/// `setup_data->version` must be `COAP_DTLS_PKI_SETUP_VERSION`. Returns NULL also if a file cannot be read,
+/// the private key is not that of the certificate, one of the two is missing, or anything else cannot
+/// be used. The callbacks may call any function of the library. The variant without a (D)TLS library
+/// refuses secured protocols.
+///
+/// # Safety
+/// `ctx` is NULL or live; the addresses are NULL or valid; `setup_data` is NULL or valid; its callbacks
+/// may be called as long as the session lives.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_new_client_session_pki(
     ctx: *mut coap_context_t,
@@ -105,32 +112,18 @@ pub unsafe extern "C" fn coap_new_client_session_pki(
     proto: coap_proto_t,
     setup_data: *mut coap_dtls_pki_t,
 ) -> *mut coap_session_t {
-    ffi(|| {
-        // SAFETY: the caller passes NULL or a valid struct, of which every version begins with its
-        // version; an older and shorter one is not looked into further.
-        let version = unsafe { setup_data.cast::<u8>().as_ref() };
-        if version != Some(&COAP_DTLS_PKI_SETUP_VERSION) {
-            log!(ERR, "coap_new_client_session_pki: Wrong version of setup_data");
-            return None;
-        }
-        // SAFETY: as the caller promises.
-        Some(unsafe { coap_new_client_session(ctx, local_if, server, proto) })
+    let caller = "coap_new_client_session_pki";
+    // SAFETY: as the caller promises.
+    ffi(|| unsafe {
+        check_pki_version(setup_data).inspect_err(|refusal| refusal.log(caller)).ok()?;
+        let setup = || Ok(Some(ClientSetup::Pki(Box::new(read_pki(setup_data)?))));
+        open(caller, Ends { ctx, local_if, server, proto }, setup)
     })
 }
 
-/// Keeps identity and key with a session that has just been opened.
-///
-/// # Safety
-/// `session` is NULL or live.
-unsafe fn remember(session: *mut coap_session_t, identity: &[u8], key: &[u8]) -> Option<*mut coap_session_t> {
-    let psk = ClientPsk { identity: Shared::new(identity), key: Shared::new(key) };
-    // SAFETY: as the caller promises.
-    _ = shown(unsafe { session.as_ref() }?)?.client_psk.set(psk);
-    Some(session)
-}
-
-/// Returns the hint of the pre-shared key that a session uses, or NULL if it has none. Belongs to
-/// the session. In the variant without a (D)TLS library none has.
+/// Returns the hint of the pre-shared key that a session uses: on a client the one that the server gave,
+/// which may be empty; on a server the one of `validate_sni_call_back`. NULL if there is none so far.
+/// Belongs to the session.
 ///
 /// # Safety
 /// `session` is NULL or live.
@@ -138,12 +131,13 @@ unsafe fn remember(session: *mut coap_session_t, identity: &[u8], key: &[u8]) ->
 pub unsafe extern "C" fn coap_session_get_psk_hint(
     session: *const coap_session_t,
 ) -> *const coap_bin_const_t {
-    let _ = session;
-    ptr::null()
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| shown(unsafe { session.as_ref() }?)?.psk.hint())
 }
 
-/// Returns the identity of the pre-shared key that a session was opened with; one of no bytes if it
-/// was opened without. Returns NULL if `session` is. Belongs to the session.
+/// Returns the identity of the pre-shared key that a session uses: on a client the one that it was opened
+/// with, or that `validate_ih_call_back` chose; on a server the client's. One of no bytes if there is
+/// none so far. Returns NULL if `session` is. Belongs to the session.
 ///
 /// # Safety
 /// `session` is NULL or live.
@@ -158,27 +152,26 @@ pub unsafe extern "C" fn coap_session_get_psk_identity(
     static NOTHING: Nothing = Nothing(coap_bin_const_t { length: 0, s: ptr::null() });
     ffi(|| {
         // SAFETY: NULL or live, as the caller promises.
-        let psk = shown(unsafe { session.as_ref() }?)?.client_psk.get();
-        Some(ptr::from_ref(psk.map_or(&NOTHING.0, |psk| &psk.identity.view)))
+        let identity = shown(unsafe { session.as_ref() }?)?.psk.identity();
+        Some(identity.unwrap_or(&raw const NOTHING.0))
     })
 }
 
-/// Returns the pre-shared key that a session was opened with, or NULL if there was none. Belongs to
-/// the session.
+/// Returns the pre-shared key that a session uses: on a client the one that it was opened with, or that
+/// `validate_ih_call_back` chose; on a server the one that a callback gave. NULL if there is none. Belongs
+/// to the session.
 ///
 /// # Safety
 /// `session` is NULL or live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_session_get_psk_key(session: *const coap_session_t) -> *const coap_bin_const_t {
-    ffi(|| {
-        // SAFETY: NULL or live, as the caller promises.
-        let psk = shown(unsafe { session.as_ref() }?)?.client_psk.get()?;
-        (psk.key.view.length > 0).then(|| ptr::from_ref(&psk.key.view))
-    })
+    // SAFETY: NULL or live, as the caller promises.
+    ffi(|| shown(unsafe { session.as_ref() }?)?.psk.key())
 }
 
-/// Returns the (D)TLS library's own object of a session, or NULL if it is not secured, and in
-/// `tls_lib`, unless that is NULL, which library it is.
+/// Returns the (D)TLS library's own object of a session, such as an `SSL *`, or NULL if it is not
+/// secured, or not connected yet over TLS; and in `tls_lib`, unless that is NULL, which library it is.
+/// The object belongs to the session, and goes with its connection.
 ///
 /// # Safety
 /// `session` is NULL or live; `tls_lib` is NULL or can be written to.
@@ -189,8 +182,10 @@ pub unsafe extern "C" fn coap_session_get_tls(
 ) -> *mut c_void {
     ffi(|| {
         // SAFETY: as the caller promises.
-        let (_session, tls_lib) = unsafe { (session.as_ref()?, tls_lib.as_mut()?) };
-        *tls_lib = COAP_TLS_LIBRARY_NOTLS;
-        None
+        let (session, tls_lib) = unsafe { (session.as_ref()?, tls_lib.as_mut()) };
+        if let Some(tls_lib) = tls_lib {
+            *tls_lib = LIBRARY;
+        }
+        session.native_tls()
     })
 }
