@@ -11,6 +11,8 @@ mod lent;
 mod names;
 mod pki;
 mod psk;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use context::{Install, Security};
 pub(crate) use lent::PskLent;

@@ -12,9 +12,9 @@ use crate::tls::{ClientPsk, ClientSetup, Hint, Identity, Secret, ServerPsk};
 use std::sync::Arc;
 
 /// The most bytes of an identity or a hint that every (D)TLS library takes as they are.
-const MAX_TEXT: usize = 255;
+pub(super) const MAX_TEXT: usize = 255;
 /// The most bytes of a key.
-const MAX_KEY: usize = 512;
+pub(super) const MAX_KEY: usize = 512;
 
 /// Programs that leave the version out set up what version 1 does.
 fn is_version(version: u8, current: u8) -> bool {
