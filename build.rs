@@ -27,6 +27,10 @@ fn main() {
     {
         println!("cargo::error={why}");
     }
+    if enabled.contains(&"openssl") {
+        let built = env::var("DEP_OPENSSL_VERSION_NUMBER").unwrap_or_default();
+        println!("cargo:rustc-env=COAP_OPENSSL_BUILT={built}");
+    }
     cc::Build::new()
         .file("src/capi/log_shim.c")
         .warnings_into_errors(true)

@@ -33,9 +33,13 @@ impl Level {
     pub const OSCORE: Level = Level(8);
     /// The first of the levels under which a (D)TLS library's own lines go out.
     pub const DTLS_BASE: Level = Level(9);
-
     /// What a (D)TLS library says of its connections.
-    pub const DTLS_INFO: Level = Level(15);
+    pub const DTLS_INFO: Level = Level::dtls(6);
+
+    /// The level for a (D)TLS library's own lines of level `n`.
+    pub const fn dtls(n: u32) -> Level {
+        Level(Level::DTLS_BASE.0 + n)
+    }
 
     /// The four letters that stand in front of a line, for the levels that have them.
     pub fn name(self) -> Option<&'static CStr> {

@@ -163,6 +163,7 @@ impl Context {
                 true => MutexGuard::unlocked(state, || connection.advance(&mut plain)),
                 false => connection.advance(&mut plain),
             };
+            let notices = connection.take_notices();
             let (overhead, cipher) = match happened {
                 Some(Happened::Connected) => (connection.overhead(), connection.cipher()),
                 _ => (0, None),
@@ -172,6 +173,9 @@ impl Context {
             channel.pause_work(connection);
             let State { engine, sockets, .. } = &mut **state;
             if let Some(session) = engine.sessions().get(id) {
+                for tls::Notice { level, mark, text } in notices {
+                    crate::log::write(level, format_args!("{mark}{session}: {text}"));
+                }
                 sockets.put_out(&self.poller, &session.path, id);
             }
             state.apply_changes();

@@ -9,10 +9,13 @@
 //! may call any function of this library. The driver has nothing locked meanwhile. What is in this
 //! room knows neither the state of a context nor C.
 
+#[cfg(feature = "openssl")]
+mod openssl;
 mod setup;
 
 pub use setup::*;
 
+use crate::log::Level;
 use core::any::Any;
 use core::ffi::c_void;
 use core::time::Duration;
@@ -137,6 +140,12 @@ pub trait Connection: Send {
 
     /// What was agreed on, for the log.
     fn cipher(&self) -> Option<String>;
+
+    /// Lines for the log that have come up since the last time, in order. They are only made where the
+    /// levels in force want them.
+    fn take_notices(&mut self) -> Vec<Notice> {
+        Vec::new()
+    }
 }
 
 /// What came of going on with a connection.
@@ -161,6 +170,18 @@ pub enum Failure {
     Here,
     /// The peer has: it sent a fatal alert.
     Peer,
+}
+
+/// A line for the log, which wants the name of the session in it:
+/// `log::write(level, format_args!("{mark}{session}: {text}"))`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// Under which level. Whether it is wanted has been looked at.
+    pub level: Level,
+    /// What stands in front of the session.
+    pub mark: &'static str,
+    /// What has come up.
+    pub text: String,
 }
 
 /// Bytes to be sent.
@@ -199,6 +220,9 @@ impl Output {
 
 /// The library of this build; `None` if it has none.
 pub fn library() -> Option<&'static dyn Library> {
+    #[cfg(feature = "openssl")]
+    return Some(&openssl::OpenSsl);
+    #[cfg(not(feature = "openssl"))]
     None
 }
 
