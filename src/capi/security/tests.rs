@@ -321,7 +321,8 @@ fn each_session_uses_the_key_of_the_name_that_was_asked_for_once() {
 
 #[test]
 fn every_flag_reaches_what_is_checked() {
-    let flags: [(fn(&mut coap_dtls_pki_t), fn(&mut Checks)); 9] = [
+    type Flag = (fn(&mut coap_dtls_pki_t), fn(&mut Checks));
+    let flags: [Flag; 9] = [
         (|c| c.verify_peer_cert = 1, |checks| checks.verify_peer = true),
         (|c| c.check_common_ca = 1, |checks| checks.common_ca = true),
         (|c| c.allow_self_signed = 1, |checks| checks.allow_self_signed = true),
@@ -444,7 +445,7 @@ unsafe extern "C" fn look(native: *mut c_void, setup: *mut coap_dtls_pki_t) -> c
     unsafe {
         assert_eq!(CStr::from_ptr((*setup).pki_key.key.pem.public_cert), c"cert.pem");
         assert_eq!(CStr::from_ptr((*setup).client_sni), c"name.example");
-        (native as usize == (*setup).cn_call_back_arg as usize).into()
+        ptr::eq(native, (*setup).cn_call_back_arg).into()
     }
 }
 
