@@ -48,7 +48,7 @@ pub const SERVER: bool = true;
 /// Delayed responses.
 pub const ASYNC: bool = true;
 /// The proxy role.
-pub const PROXY: bool = false;
+pub const PROXY: bool = true;
 /// Observers that survive a restart.
 pub const OBSERVE_PERSIST: bool = true;
 /// OSCORE (RFC 8613).

@@ -35,7 +35,7 @@
 #define COAP_OSCORE_SUPPORT 0
 
 /** Proxies. */
-#define COAP_PROXY_SUPPORT 0
+#define COAP_PROXY_SUPPORT 1
 
 /** Q-Block, RFC 9177. */
 #define COAP_Q_BLOCK_SUPPORT 1

@@ -4,15 +4,18 @@ use super::r#async::coap_async_t;
 use super::handle::as_c;
 use super::pdu::coap_pdu_t;
 use super::resource::coap_resource_t;
+use super::str::new_string;
 use super::types::*;
 use super::uri::coap_get_query;
 use crate::driver::{AppData, Application, Context, Exchange, SessionHandle, Tracked};
 use crate::log;
-use crate::message::{Mid, Pdu};
+use crate::message::uri::{Form, Uri};
+use crate::message::{Mid, Number, Pdu};
 use crate::protocol::asynchronous::AsyncId;
 use crate::protocol::block::Shown;
 use crate::protocol::engine::Handle;
 use crate::protocol::event::{NackReason, Notice};
+use crate::protocol::resource::Kind;
 use core::any::Any;
 use core::ffi::c_int;
 use core::ptr;
@@ -75,6 +78,14 @@ fn with_sent<R>(sent: Option<Pdu>, body: impl FnOnce(*const coap_pdu_t) -> R) ->
     }
 }
 
+/// The query that a request has in its Proxy-Uri, where that names this very host and so a resource of
+/// its own.
+fn local_query(kind: &Kind, request: &Pdu) -> Option<Vec<u8>> {
+    let uri = request.option(Number::PROXY_URI).filter(|_| !matches!(kind, Kind::ProxyUri { .. }))?;
+    let uri = Uri::parse(uri.value, Form::Proxy, |_| true).ok()?;
+    uri.query.filter(|query| !query.is_empty()).map(<[u8]>::to_vec)
+}
+
 impl Application for Program {
     fn request(&self, session: &Arc<SessionHandle>, handle: &Handle, exchange: Exchange) -> Exchange {
         let resource = handle.downcast_ref::<coap_resource_t>();
@@ -88,8 +99,11 @@ impl Application for Program {
         );
         let request = coap_pdu_t::received(exchange.request, exchange.body);
         let mut response = coap_pdu_t::new(exchange.response);
-        // SAFETY: a live message; the string is the caller's.
-        let query = unsafe { coap_get_query(&request) };
+        let query = match local_query(resource.core.kind(), &request.inner) {
+            Some(query) => new_string("a request", &query).unwrap_or(ptr::null_mut()),
+            // SAFETY: a live message; the string is the caller's.
+            None => unsafe { coap_get_query(&request) },
+        };
         // SAFETY: the program registered the handler for this; the pointers are good for the call.
         // The driver holds a share of the resource and of the session meanwhile.
         unsafe {

@@ -573,7 +573,7 @@ pub unsafe extern "C" fn coap_add_data_large_response(
         let (session, body) = unsafe { borrow(session, length, data, release_func, app_ptr) }?;
         // SAFETY: NULL or live, as the caller promises.
         let (request, response) = unsafe { (&request.as_ref()?.inner, &mut response.as_mut()?.inner) };
-        let about = Representation { format: media_type, max_age: u32::try_from(maxage).ok(), etag };
+        let about = Representation { format: Some(media_type), max_age: u32::try_from(maxage).ok(), etag };
         let context = session.context();
         let now = crate::clock::now();
         let added =

@@ -29,6 +29,7 @@ pub mod option;
 pub mod pdu;
 pub mod persist;
 pub mod prng;
+pub mod proxy;
 pub mod resource;
 pub mod resource_links;
 pub(crate) mod security;

@@ -5,7 +5,6 @@ use super::ffi::{ffi, ffi_or};
 use super::option::{append, coap_delete_optlist, coap_opt_encode, new_optlist};
 use super::pdu::{bytes, coap_pdu_t};
 use super::str::{allocate, new_string, or_no_memory};
-use super::supported::{coap_dtls_is_supported, coap_tls_is_supported, coap_wss_is_supported};
 use super::types::*;
 use crate::address::Address;
 use crate::log;
@@ -17,16 +16,6 @@ use core::ffi::{c_int, c_uint};
 use core::ptr;
 use std::borrow::Cow;
 use std::net::IpAddr;
-
-/// Whether this variant knows a scheme: the secure ones of CoAP need a (D)TLS library.
-pub(crate) fn scheme_is_supported(scheme: Scheme) -> bool {
-    match scheme {
-        Scheme::Coaps => coap_dtls_is_supported() != 0,
-        Scheme::CoapsTcp => coap_tls_is_supported() != 0,
-        Scheme::CoapsWs => coap_wss_is_supported() != 0,
-        _ => true,
-    }
-}
 
 fn error_number(error: UriError) -> c_int {
     match error {
@@ -87,7 +76,7 @@ unsafe fn split(caller: &str, form: Form, str_var: *const u8, len: usize, uri: *
     ffi_or(-1, || {
         // SAFETY: the same promise.
         let data = unsafe { bytes(str_var, len) }.filter(|_| !str_var.is_null() && !uri.is_null())?;
-        match Uri::parse(data, form, scheme_is_supported) {
+        match Uri::parse(data, form, Scheme::is_supported) {
             Ok(parts) => {
                 // SAFETY: not NULL, and the caller passes a URI that may hold anything yet.
                 unsafe { uri.write(to_c(&parts)) };
@@ -452,7 +441,7 @@ pub unsafe extern "C" fn coap_get_query(request: *const coap_pdu_t) -> *mut coap
 pub unsafe extern "C" fn coap_get_uri_path(request: *const coap_pdu_t) -> *mut coap_string_t {
     ffi(|| {
         // SAFETY: the caller passes NULL or a live message.
-        let path = unsafe { request.as_ref() }?.inner.uri_path(scheme_is_supported)?;
+        let path = unsafe { request.as_ref() }?.inner.uri_path(Scheme::is_supported)?;
         new_string("coap_get_uri_path", &path)
     })
 }

@@ -3,6 +3,7 @@
 use super::by_session::BySession;
 use super::channel::Channel;
 use super::connection::Connection;
+use super::names::Names;
 use super::persist::Keeping;
 use super::socket::{Entry, Use};
 use super::{Application, EndpointHandle, SessionHandle, Sockets};
@@ -105,6 +106,7 @@ pub struct Context {
     pub(super) delivery: ReentrantMutex<()>,
     pub(super) application: Box<dyn Application>,
     pub(super) keeping: Mutex<Keeping>,
+    pub(super) names: Names,
     /// There are changes to write down before anything is sent.
     pub(super) unsaved: AtomicBool,
 }
@@ -130,6 +132,7 @@ impl Context {
             delivery: ReentrantMutex::new(()),
             application,
             keeping: Mutex::new(Keeping::default()),
+            names: Names::default(),
             unsaved: AtomicBool::new(false),
         }))
     }

@@ -401,6 +401,11 @@ impl Pdu {
     pub fn clear_payload(&mut self) {
         self.buf.truncate(self.options_end);
     }
+
+    /// A copy without payload.
+    pub fn without_payload(&self) -> Pdu {
+        Pdu { buf: self.buf.get(..self.options_end).unwrap_or(&self.buf).to_vec(), ..*self }
+    }
 }
 
 #[cfg(test)]

@@ -76,6 +76,18 @@ impl Scheme {
         self as u8 & 1 == 1
     }
 
+    /// Whether this variant of the library can serve it; of HTTP's, that is for a proxy to say.
+    pub const fn is_supported(self) -> bool {
+        match self {
+            Scheme::Coaps => crate::variant::DTLS,
+            Scheme::CoapsTcp => crate::variant::TLS,
+            Scheme::CoapsWs => crate::variant::WSS,
+            Scheme::CoapTcp => crate::variant::TCP,
+            Scheme::CoapWs => crate::variant::WS,
+            Scheme::Coap | Scheme::Http | Scheme::Https => true,
+        }
+    }
+
     /// Whether it is one of HTTP's.
     pub const fn is_http(self) -> bool {
         matches!(self, Scheme::Http | Scheme::Https)

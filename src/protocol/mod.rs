@@ -15,6 +15,7 @@ pub mod keepalive;
 pub mod observe;
 pub mod observing;
 pub mod params;
+pub mod proxy;
 pub mod resource;
 pub mod session;
 #[cfg(test)]

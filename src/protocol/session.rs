@@ -221,6 +221,8 @@ pub struct Session {
     pub asyncs: u32,
     /// Answers of this side to groups that wait (RFC 7252 §8.2).
     pub leisurely: u32,
+    /// Its requests that another server was asked for and has not answered.
+    pub forwarded: u32,
     /// Observations that the peer has begun and not ended (RFC 7641).
     pub observers: u32,
     /// What this side observes is not cancelled when the session ends.
@@ -276,6 +278,7 @@ impl Session {
             last_reset: None,
             asyncs: 0,
             leisurely: 0,
+            forwarded: 0,
             observers: 0,
             keeps_observations: false,
             block_mode: Mode::default(),
@@ -441,6 +444,18 @@ impl Session {
         self.waiting.take().map_or_else(VecDeque::new, |waiting| *waiting)
     }
 
+    /// Takes messages out of those that wait.
+    pub fn withdraw_waiting(&mut self, is_withdrawn: impl Fn(&Pdu) -> bool) {
+        let Some(waiting) = &mut self.waiting else { return };
+        let framing = self.transport.framing();
+        let size = |all: &VecDeque<Pdu>| all.iter().map(|pdu| pdu.encoded_len(framing)).sum::<usize>();
+        let before = size(waiting);
+        waiting.retain(|pdu| !is_withdrawn(pdu));
+        if let Some(stream) = &mut self.stream {
+            stream.waiting = stream.waiting.saturating_sub(before - size(waiting));
+        }
+    }
+
     /// Whether the transport takes no more bytes for now.
     pub fn is_blocked(&self) -> bool {
         self.stream.as_ref().is_some_and(|s| s.is_blocked)
@@ -521,6 +536,7 @@ impl Session {
         self.holds == 0
             && self.asyncs == 0
             && self.leisurely == 0
+            && self.forwarded == 0
             && self.outstanding.is_empty()
             && self.waiting_len() == 0
             && !self.is_blocked()

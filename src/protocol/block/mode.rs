@@ -32,6 +32,12 @@ impl Mode {
         self.has(Mode(Mode::USE_LIBCOAP.0 | Mode::TRY_Q_BLOCK.0))
     }
 
+    /// The same with the bits of `other`.
+    #[must_use]
+    pub const fn with(self, other: Mode) -> Mode {
+        Mode(self.0 | other.0)
+    }
+
     /// Whether all bits of `other` are set.
     pub const fn has(self, other: Mode) -> bool {
         self.0 & other.0 == other.0

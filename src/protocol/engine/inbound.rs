@@ -73,6 +73,11 @@ impl Engine {
     /// acknowledgements and Resets are never answered, nor is what came to a group (§8.1).
     fn bad_message(&mut self, now: Instant, id: SessionId, error: &DecodeError, datagram: Datagram<'_>) {
         let Some((kind, _, mid)) = error.header else { return };
+        if kind == Type::Acknowledgement
+            && let Some(token) = self.under_way(id, mid).map(|sent| Token::new(sent.token()))
+        {
+            self.upstream_answered_badly(id, token.as_bytes());
+        }
         if let Some(session) = self.sessions.get(id) {
             crate::log!(WARN, "** {session}: mid=0x{:04x}: message discarded: {error}", mid.0);
         }
@@ -180,13 +185,14 @@ impl Engine {
                 self.recycle(sent);
             }
             self.recycle(pdu);
-        } else if answers(&pdu, sent) && self.bad_option(id, &pdu).is_none() {
+        } else if answers(&pdu, sent) && self.bad_option_of_response(id, &pdu).is_none() {
             let sent = self.settle(now, id, mid);
             self.match_response(id, &pdu);
             // As the answer to the request it is shown, even if a newer notification has overtaken it.
             self.is_outdated(now, id, &pdu);
             self.deliver_response(now, id, sent, pdu);
         } else {
+            let token = Token::new(sent.token());
             if let Some(session) = self.sessions.get(id) {
                 crate::log!(
                     DEBUG,
@@ -194,6 +200,7 @@ impl Engine {
                     mid.0
                 );
             }
+            self.upstream_answered_badly(id, token.as_bytes());
             self.recycle(pdu);
         }
     }
@@ -224,7 +231,8 @@ impl Engine {
     /// A response in a message of its own (RFC 7252 §5.2.2). It may overtake the acknowledgement
     /// of its request, which it implies.
     fn handle_response(&mut self, now: Instant, id: SessionId, pdu: Pdu, multicast: bool) {
-        if self.bad_option(id, &pdu).is_some() || !self.match_response(id, &pdu) {
+        let is_bad = self.bad_option_of_response(id, &pdu).is_some();
+        if is_bad || !self.match_response(id, &pdu) {
             if let Some(session) = self.sessions.get(id) {
                 crate::log!(DEBUG, "** {session}: mid=0x{:04x}: response refused", pdu.mid().0);
             }
@@ -232,6 +240,9 @@ impl Engine {
             // this side does not know of. But a Reset never answers a message to a group (§8.1).
             if !multicast {
                 self.send_empty(now, id, Type::Reset, pdu.mid());
+            }
+            if is_bad {
+                self.upstream_answered_badly(id, pdu.token());
             }
             self.recycle(pdu);
             return;
@@ -282,6 +293,7 @@ impl Engine {
         accepted: bool,
         responder: Option<Box<Address>>,
     ) {
+        self.forget_unforwarded(id, &received);
         let Some(session) = self.sessions.get_mut(id).filter(|_| responder.is_some()) else {
             return self.response_done(now, id, received, accepted);
         };

@@ -18,6 +18,7 @@ mod observing;
 mod opening;
 mod outbound;
 mod reconnect;
+mod relaying;
 mod request;
 mod secure;
 mod sessions;
@@ -33,6 +34,7 @@ use super::duplicate::Duplicates;
 use super::event::{Event, Notice, Transmits};
 use super::keepalive::KeepAlive;
 use super::observe::Observers;
+use super::proxy::RelayId;
 use super::resource::Table;
 use super::session::{SessionId, Sessions};
 use super::time::Instant;
@@ -48,6 +50,7 @@ pub(crate) use blockwise::MAX_MEMBERS;
 pub use blockwise::Representation;
 pub use inbound::Datagram;
 pub use outbound::SendError;
+pub use relaying::{Forward, Relayed};
 pub use sessions::OpenError;
 pub use tracking::{RestoreError, Track, packet_of};
 
@@ -125,6 +128,10 @@ enum Timer {
     Handshake(SessionId),
     /// The answer to a Ping over a stream should be there.
     Pong(SessionId),
+    /// What was forwarded has no response.
+    Relay(RelayId),
+    /// A session to another server may be idle.
+    Upstream(SessionId),
 }
 
 /// A confirmable message that waits for its acknowledgement.
@@ -166,6 +173,8 @@ pub struct Engine {
     turn_began: Instant,
     /// Bodies that are larger than a message.
     bodies: blockwise::Bodies,
+    /// What is forwarded to other servers.
+    proxying: relaying::Proxying,
     /// Sessions that the application has left and that may have done what they had to.
     left: Vec<SessionId>,
     /// Messages that are sent again when the application has heard of it.
@@ -213,6 +222,7 @@ impl Engine {
             tracking: tracking::Tracking::default(),
             turn_began: Instant::default(),
             bodies: blockwise::Bodies::default(),
+            proxying: relaying::Proxying::default(),
             left: Vec::new(),
             resends: VecDeque::new(),
             resending: None,
@@ -266,6 +276,9 @@ impl Engine {
         let event = self.events.pop_front().map(|event| self.name_request(event));
         if let Some(Event::Notice { notice: Notice::Retransmitted, .. }) = &event {
             self.resending = self.resends.pop_front();
+        }
+        if let Some(event) = &event {
+            self.note_for_relays(event);
         }
         match &event {
             Some(Event::Ended { session, .. }) => self.ended = Some(*session),
@@ -331,6 +344,8 @@ impl Engine {
                 Timer::Csm(session) => self.csm_overdue(now, session),
                 Timer::Handshake(session) => self.handshake_overdue(now, session),
                 Timer::Pong(session) => self.pong_overdue(now, session),
+                Timer::Relay(id) => self.relay_due(now, id),
+                Timer::Upstream(session) => self.upstream_due(now, session),
             }
         }
         self.expire_sessions(now);

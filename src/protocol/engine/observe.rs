@@ -112,7 +112,7 @@ impl Engine {
         response.add_option(Number::OBSERVE, &value).ok().map(|_| ())
     }
 
-    fn remove_observer(&mut self, observer: ObserverId) {
+    pub(super) fn remove_observer(&mut self, observer: ObserverId) {
         let Some(removed) = self.take_observer(observer) else { return };
         self.track_unobserved(removed.name, removed.session);
         self.recycle(removed.request);

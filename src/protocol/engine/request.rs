@@ -4,7 +4,6 @@
 use super::Engine;
 use super::blockwise::{Collected, Representation};
 use super::groups::is_suppressed;
-use crate::address::Address;
 use crate::message::link_format::Filter;
 use crate::message::{Code, Mid, Number, Pdu, Type, error};
 use crate::protocol::block::{self, Mode};
@@ -44,14 +43,14 @@ impl Engine {
             self.acknowledge(now, id, &request);
             return self.recycle(request);
         }
-        if let Some(bad) = self.bad_option(id, &request) {
+        if let Some(bad) = self.bad_option_of_request(id, &request) {
             return self.refuse_option(now, id, request, multicast, bad);
         }
         let audience = self.audience(multicast, None);
         if !self.hear_of_quick(id, &request, multicast) {
             return self.recycle(request);
         }
-        match self.judge(&request) {
+        match self.judge(id, &request) {
             Target::Resource(resource) if multicast && !self.answers_groups(resource) => {
                 let audience = self.audience(multicast, Some(resource));
                 self.answer_code(now, id, request, Code::METHOD_NOT_ALLOWED, audience);
@@ -71,7 +70,7 @@ impl Engine {
                 if is_proxy {
                     self.acknowledge(now, id, &request);
                 }
-                let Some(mut response) = self.prepare(id, &request, later || is_proxy) else { return };
+                let Some(mut response) = self.prepare(id, &request, later) else { return };
                 if let Some(block) = echo {
                     let _ = response.add_option(Number::BLOCK1, &block.encode());
                 }
@@ -124,8 +123,8 @@ impl Engine {
     }
 
     /// What the request is for, after the preconditions that hold for all resources.
-    fn judge(&self, request: &Pdu) -> Target {
-        let target = self.resources.target(request);
+    fn judge(&self, id: SessionId, request: &Pdu) -> Target {
+        let target = self.target(id, request);
         if target == Target::Answer(Code::PROXYING_NOT_SUPPORTED) {
             return target;
         }
@@ -136,8 +135,12 @@ impl Engine {
             Some(1) => return Target::Answer(Code::HOP_LIMIT_REACHED),
             _ => {}
         }
+        let is_forwarded = matches!(target, Target::Resource(resource) if self.may_forward(resource));
         // RFC 7252 §5.10.8.2: a resource that is there does not match If-None-Match.
-        if request.option(Number::IF_NONE_MATCH).is_some() && self.resources.plain(request).is_some() {
+        if !is_forwarded
+            && request.option(Number::IF_NONE_MATCH).is_some()
+            && self.resources.plain(request).is_some()
+        {
             return Target::Answer(Code::PRECONDITION_FAILED);
         }
         let Target::Resource(id) = target else { return target };
@@ -145,7 +148,9 @@ impl Engine {
             return Target::Answer(Code::UNAUTHORIZED);
         }
         // RFC 8132 §2.3.1: the format of a FETCH body cannot be guessed.
-        if request.code() == Code::FETCH && request.option(Number::CONTENT_FORMAT).is_none() {
+        let is_protected = is_forwarded && request.option(Number::OSCORE).is_some();
+        if request.code() == Code::FETCH && request.option(Number::CONTENT_FORMAT).is_none() && !is_protected
+        {
             return Target::Answer(Code::UNSUPPORTED_CONTENT_FORMAT);
         }
         target
@@ -163,6 +168,37 @@ impl Engine {
         self.bad_option_in(!mode.has(Mode::USE_LIBCOAP) || mode.tries_quick(), message).is_some()
     }
 
+    /// The same for a request. What is safe to forward need not be known by who only forwards it
+    /// (RFC 7252 §5.7.1).
+    fn bad_option_of_request(&self, id: SessionId, request: &Pdu) -> Option<Number> {
+        let bad = self.bad_option(id, request)?;
+        match self.target(id, request) {
+            Target::Resource(resource) if self.may_forward(resource) => {
+                self.bad_option_if(self.may_know_quick(id), request, Number::is_unsafe)
+            }
+            _ => Some(bad),
+        }
+    }
+
+    /// The same for a response, which may come from upstream.
+    pub(super) fn bad_option_of_response(&self, id: SessionId, response: &Pdu) -> Option<Number> {
+        let is_its = match self.is_upstream(id) {
+            true => Number::is_unsafe,
+            false => Number::is_critical,
+        };
+        self.bad_option_if(self.may_know_quick(id), response, is_its)
+    }
+
+    fn target(&self, id: SessionId, request: &Pdu) -> Target {
+        self.resources.target(request, self.sessions.get(id).map(|s| &s.path.local))
+    }
+
+    /// Whether requests for this resource are there to be forwarded.
+    pub(super) fn may_forward(&self, id: ResourceId) -> bool {
+        let is_of_proxy = |kind: &Kind| matches!(kind, Kind::ProxyUri { .. } | Kind::ReverseProxy);
+        self.resources.get(id).is_some_and(|e| is_of_proxy(e.resource.kind()))
+    }
+
     /// Whether somebody here knows Q-Block (RFC 9177 §4.1): the library, or the application where that
     /// does all.
     fn may_know_quick(&self, id: SessionId) -> bool {
@@ -170,12 +206,17 @@ impl Engine {
     }
 
     fn bad_option_in(&self, quick: bool, message: &Pdu) -> Option<Number> {
+        self.bad_option_if(quick, message, Number::is_critical)
+    }
+
+    /// The same where only options for which `matters` need be known.
+    fn bad_option_if(&self, quick: bool, message: &Pdu, matters: fn(Number) -> bool) -> Option<Number> {
         let mut before = None;
         message.options().map(|o| o.number).find(|n| {
             // A program may write two of Q-Block1, as with libcoap; RFC 9177 §4.1 has one.
             let once = n.is_once_only() || *n == Number::Q_BLOCK1;
             let repeated = before.replace(*n) == Some(*n) && once;
-            repeated || self.is_unknown_critical(quick, *n)
+            repeated || matters(*n) && self.is_unknown_critical(quick, *n)
         })
     }
 
@@ -247,7 +288,11 @@ impl Engine {
         if let Observation::Notification(observer) = done.observation {
             return self.notified(now, observer, done);
         }
-        let Request { session, request, mut response, audience, delayed, observation, .. } = done;
+        let Request { session, resource, request, mut response, audience, delayed, observation, .. } = done;
+        if response.kind() == Type::Acknowledgement && self.is_proxy(resource) {
+            // It was acknowledged before the handler was called.
+            self.separate(session, &mut response);
+        }
         let does_blocks = self.sessions.get(session).is_some_and(|s| s.block_mode.has(Mode::USE_LIBCOAP));
         if does_blocks
             && response.code().class() == 2
@@ -266,12 +311,29 @@ impl Engine {
             self.answer(now, session, &request, response, audience);
         } else {
             if delayed.is_none() {
-                self.acknowledge(now, session, &request);
+                if response.kind() == Type::Acknowledgement {
+                    self.acknowledge(now, session, &request);
+                }
                 self.set_async_audience(session, request.token(), audience);
+                self.set_relay_audience(session, request.token(), audience);
+            }
+            if let Observation::Begun(observer) = observation
+                && self.relay_of(session, request.token()).is_some()
+            {
+                // It is the other server that is observed.
+                self.remove_observer(observer);
             }
             self.recycle(response);
         }
         self.recycle(request);
+    }
+
+    /// A response is to come in a message of its own (RFC 7252 §5.2.2).
+    fn separate(&mut self, id: SessionId, response: &mut Pdu) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            response.set_kind(Type::Confirmable);
+            response.set_mid(session.new_mid());
+        }
     }
 
     /// The resource was deleted before its handler could be called.
@@ -337,7 +399,7 @@ impl Engine {
         let text = self.resources.well_known(&Filter::new(&query));
         response.set_code(Code::CONTENT);
         let added = if request.option(Number::Q_BLOCK2).is_some() {
-            let about = Representation { format: LINK_FORMAT.into(), ..Representation::default() };
+            let about = Representation { format: Some(LINK_FORMAT.into()), ..Representation::default() };
             let body: block::Shared = Arc::new(text);
             self.add_body(now, id, request, response, about, &body)
         } else {
@@ -353,11 +415,7 @@ impl Engine {
     /// RFC 8768 §3: the node that stops a request says who it is, for the path to be traced.
     fn end_of_hops(&self, id: SessionId, response: &mut Pdu) {
         response.set_code(Code::HOP_LIMIT_REACHED);
-        let host = match self.sessions.get(id).map(|s| &s.path.local) {
-            Some(Address::Ip(local)) => local.ip().to_string(),
-            Some(path) => path.to_string(),
-            None => String::new(),
-        };
+        let host = self.own_name(id);
         let _ = response.add_option(Number::HOP_LIMIT, &[u8::MAX]);
         let _ = response.set_payload(host.as_bytes());
     }
@@ -368,7 +426,7 @@ impl Engine {
         waiting.deadline = None;
         let (session, request) = (waiting.session, waiting.request.clone());
         let (body, audience) = (waiting.body.clone(), waiting.audience);
-        let Target::Resource(resource) = self.judge(&request) else {
+        let Target::Resource(resource) = self.judge(session, &request) else {
             // The resource is gone in the meantime.
             self.free_async(id);
             if let Some(mut response) = self.prepare(session, &request, true) {

@@ -141,6 +141,7 @@ impl Engine {
         self.stop_watching(id);
         self.events.push_back(Event::HangUp { session: id, socket });
         self.security_ends(id, reason);
+        self.upstream_failed(id);
     }
 
     /// The application lets go of a session for good: what secured it is not its concern any more. Gives

@@ -143,6 +143,7 @@ impl Engine {
         }
         self.stop_watching(id);
         self.forget_observers(id);
+        self.relays_end(id);
         self.forget_stream(id);
     }
 
@@ -189,6 +190,7 @@ impl Engine {
         if let Some(session) = self.sessions.get_mut(id).filter(|s| s.state == State::Established) {
             session.state = State::Closed;
         }
+        self.upstream_failed(id);
         self.drop_messages(id)
     }
 
@@ -203,6 +205,7 @@ impl Engine {
         for sent in self.messages_under_way(id) {
             self.nack(id, sent, NackReason::Unreachable);
         }
+        self.upstream_unreachable(id);
     }
 
     /// Copies of the confirmable messages that were sent and not acknowledged.

@@ -202,9 +202,13 @@ impl Engine {
 
     /// A response (RFC 8323 §3.1: there are no types, so nothing acknowledges or rejects it).
     fn handle_stream_response(&mut self, now: Instant, id: SessionId, pdu: Pdu) {
-        if self.bad_option(id, &pdu).is_some() || !self.match_response(id, &pdu) {
+        let is_bad = self.bad_option_of_response(id, &pdu).is_some();
+        if is_bad || !self.match_response(id, &pdu) {
             if let Some(session) = self.sessions.get(id) {
                 crate::log!(DEBUG, "** {session}: response refused");
+            }
+            if is_bad {
+                self.upstream_answered_badly(id, pdu.token());
             }
             return self.recycle(pdu);
         }
@@ -232,6 +236,7 @@ impl Engine {
     pub(super) fn establish(&mut self, now: Instant, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id).filter(|s| s.state == State::Csm) else { return };
         session.state = State::Established;
+        self.send_held(now, id);
         self.observe_anew(now, id);
         self.flush_stream(now, id);
     }
@@ -319,6 +324,7 @@ impl Engine {
                     }
                     session.state = State::Closed;
                 }
+                self.upstream_failed(id);
             }
             Notice::Unsecured => {
                 let session = self.sessions.get_mut(id);

@@ -204,7 +204,7 @@ impl Engine {
         if !is_message || self.is_bad_for_new_sessions(&request) {
             return Err(RestoreError::NoObservation);
         }
-        let Target::Resource(resource) = self.resources.target(&request) else {
+        let Target::Resource(resource) = self.resources.target(&request, Some(&path.local)) else {
             return Err(RestoreError::NoResource);
         };
         if !self.resources.get(resource).is_some_and(may_be_observed) {

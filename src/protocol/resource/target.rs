@@ -1,9 +1,11 @@
 //! Which resource a request is for.
 
 use super::{Entry, Flags, Kind, ResourceId, Table};
+use crate::address::Address;
 use crate::message::option::Number;
-use crate::message::uri::{Form, Uri};
+use crate::message::uri::{Form, Scheme, Uri};
 use crate::message::{Code, Pdu};
+use std::net::IpAddr;
 
 /// What shall answer a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +22,11 @@ const WELL_KNOWN_CORE: &[u8] = b".well-known/core";
 
 impl<H> Table<H> {
     /// Finds what shall answer this request: by its Uri-Path, or, when it asks for a proxy
-    /// (RFC 7252 §5.7.2) and names this very host, by the path it asks the proxy for.
-    pub fn target(&self, request: &Pdu) -> Target {
+    /// (RFC 7252 §5.7.2) and names this very host, by the path it asks the proxy for. `local` is the
+    /// address that it came to.
+    pub fn target(&self, request: &Pdu, local: Option<&Address>) -> Target {
         let method = request.code();
-        match self.proxy_request(request) {
+        match self.proxy_request(request, local) {
             ProxyRequest::Local => self.local_target(&request.path_of_options(), method),
             ProxyRequest::LocalPath(path) => self.local_target(path, method),
             ProxyRequest::Upstream(id, entry) if entry.resource.handles(method) => Target::Resource(id),
@@ -62,10 +65,12 @@ impl<H> Table<H> {
     }
 
     /// What the proxy options of a request ask for.
-    fn proxy_request<'a>(&'a self, request: &'a Pdu) -> ProxyRequest<'a, H> {
+    fn proxy_request<'a>(&'a self, request: &'a Pdu, local: Option<&Address>) -> ProxyRequest<'a, H> {
         let uri = request.option(Number::PROXY_URI);
-        if uri.is_none() && request.option(Number::PROXY_SCHEME).is_none() {
-            return ProxyRequest::Local;
+        match (uri, request.option(Number::PROXY_SCHEME)) {
+            (None, None) => return ProxyRequest::Local,
+            (Some(_), Some(_)) => return ProxyRequest::Refused(Code::BAD_OPTION),
+            _ => {}
         }
         let Some((id, entry)) = self.proxy() else {
             // Without a host there is no URI to be made of the options (RFC 7252 §6.5).
@@ -77,23 +82,48 @@ impl<H> Table<H> {
             });
         };
         let Kind::ProxyUri { hosts } = entry.resource.kind() else { return ProxyRequest::Local };
-        let is_here = |host: &[u8]| hosts.iter().any(|h| **h == *host);
+        // RFC 3986 §3.2.2: letters of either case are the same.
+        let is_here = |host: &[u8], port: u16| {
+            let is_own = |own: &[u8]| match own {
+                [] => local.is_some_and(|local| is_address(local, host, port)),
+                own => own.eq_ignore_ascii_case(host),
+            };
+            hosts.iter().any(|own| is_own(own))
+        };
         match uri {
-            Some(uri) => match Uri::parse(uri.value, Form::Proxy, |_| true) {
-                Ok(uri) if is_here(uri.host.unwrap_or(&[])) => {
+            Some(uri) => match Uri::parse(uri.value, Form::Proxy, Scheme::is_supported) {
+                Ok(uri) if is_here(uri.host.unwrap_or(&[]), uri.port) => {
                     ProxyRequest::LocalPath(uri.path.unwrap_or(&[]))
                 }
                 Ok(_) => ProxyRequest::Upstream(id, entry),
-                Err(_) => ProxyRequest::Refused(Code::PROXYING_NOT_SUPPORTED),
+                Err(e) => {
+                    crate::log!(DEBUG, "Proxy-URI not decodable: {e}");
+                    ProxyRequest::Refused(Code::PROXYING_NOT_SUPPORTED)
+                }
             },
             // Without a host there is no URI to be made of the options (RFC 7252 §6.5).
             None => match request.option(Number::URI_HOST) {
                 None => ProxyRequest::Refused(Code::BAD_OPTION),
-                Some(host) if is_here(host.value) => ProxyRequest::Local,
+                Some(host) if is_here(host.value, port_of(request)) => ProxyRequest::Local,
                 Some(_) => ProxyRequest::Upstream(id, entry),
             },
         }
     }
+}
+
+/// The port that Proxy-Scheme with Uri-Port names.
+fn port_of(request: &Pdu) -> u16 {
+    let scheme = request.option(Number::PROXY_SCHEME).and_then(|o| Scheme::from_name(o.value));
+    let port = request.option_uint(Number::URI_PORT).and_then(|port| u16::try_from(port).ok());
+    port.or(scheme.map(Scheme::default_port)).unwrap_or(0)
+}
+
+/// Whether a host and port stand for this address.
+fn is_address(address: &Address, host: &[u8], port: u16) -> bool {
+    let Address::Ip(address) = address else { return false };
+    let host = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host);
+    let host = core::str::from_utf8(host).ok().and_then(|host| host.parse::<IpAddr>().ok());
+    host.is_some_and(|host| host.to_canonical() == address.ip().to_canonical()) && port == address.port()
 }
 
 enum ProxyRequest<'a, H> {
@@ -145,11 +175,11 @@ mod tests {
         for segment in path.split('/') {
             pdu.add_option(Number::URI_PATH, segment.as_bytes()).unwrap();
         }
-        table.target(&pdu)
+        table.target(&pdu, None)
     }
 
     fn ask_proxy(table: &Table<()>, uri: &str) -> Target {
-        table.target(&request(Code::GET, &[(Number::PROXY_URI, uri)]))
+        table.target(&request(Code::GET, &[(Number::PROXY_URI, uri)]), None)
     }
 
     #[test]
@@ -168,9 +198,9 @@ mod tests {
         ] {
             let target = plain(&mut table, path);
             let options: Vec<_> = segments.iter().map(|s| (Number::URI_PATH, *s)).collect();
-            assert_eq!(table.target(&request(Code::GET, &options)), target, "{path}");
+            assert_eq!(table.target(&request(Code::GET, &options), None), target, "{path}");
         }
-        let root = table.target(&request(Code::GET, &[]));
+        let root = table.target(&request(Code::GET, &[]), None);
         assert_eq!(ask(&table, Code::GET, ""), root, "one empty segment is the root, too");
         assert_eq!(ask(&table, Code::GET, "e"), Target::Answer(Code::NOT_FOUND));
     }
@@ -232,8 +262,8 @@ mod tests {
         let refused = Target::Answer(Code::PROXYING_NOT_SUPPORTED);
         assert_eq!(ask_proxy(&table, "coap://h/t"), refused);
         let scheme = (Number::PROXY_SCHEME, "coap");
-        assert_eq!(table.target(&request(Code::GET, &[(Number::URI_HOST, "h"), scheme])), refused);
-        assert_eq!(table.target(&request(Code::GET, &[scheme])), Target::Answer(Code::BAD_OPTION));
+        assert_eq!(table.target(&request(Code::GET, &[(Number::URI_HOST, "h"), scheme]), None), refused);
+        assert_eq!(table.target(&request(Code::GET, &[scheme]), None), Target::Answer(Code::BAD_OPTION));
     }
 
     #[test]
@@ -241,10 +271,10 @@ mod tests {
         let mut table = Table::new();
         let t = plain(&mut table, "t");
         let p = proxy(&mut table);
-        for uri in ["coap://h/t", "coap://ME/t", "http://h/t", "coap://h/.well-known/core", "coap://h"] {
+        for uri in ["coap://h/t", "http://h/t", "coap://h/.well-known/core", "coap://h"] {
             assert_eq!(ask_proxy(&table, uri), p, "{uri}");
         }
-        for uri in ["coap://me/t", "coap://me:77/t", "coap://me/t?q=1", "coap://[::1]/t"] {
+        for uri in ["coap://me/t", "coap://ME/t", "coap://me:77/t", "coap://me/t?q=1", "coap://[::1]/t"] {
             assert_eq!(ask_proxy(&table, uri), t, "{uri}");
         }
         for uri in ["coap://me/n", "coap://me"] {
@@ -256,6 +286,34 @@ mod tests {
     }
 
     #[test]
+    fn no_name_stands_for_the_address_that_was_asked() {
+        let mut table = Table::new();
+        let t = plain(&mut table, "t");
+        let kind = Kind::ProxyUri { hosts: [b"".as_slice().into()].into() };
+        let p = add(&mut table, "- Proxy URI -", kind, Flags::default(), &ALL);
+        let local = Address::Ip(([192, 0, 2, 1], 5683).into());
+        let ask = |uri: &str| {
+            let request = request(Code::GET, &[(Number::PROXY_URI, uri)]);
+            table.target(&request, Some(&local))
+        };
+        for uri in ["coap://192.0.2.1/t", "coap+tcp://192.0.2.1:5683/t", "coap://[::ffff:192.0.2.1]/t"] {
+            assert_eq!(ask(uri), t, "{uri}");
+        }
+        for uri in ["coap://192.0.2.1:5684/t", "coap://192.0.2.2/t", "coap://h/t"] {
+            assert_eq!(ask(uri), p, "{uri}");
+        }
+    }
+
+    #[test]
+    fn both_ways_of_naming_a_server_are_one_too_many() {
+        let mut table = Table::new();
+        proxy(&mut table);
+        let options =
+            [(Number::URI_HOST, "h"), (Number::PROXY_URI, "coap://h"), (Number::PROXY_SCHEME, "coap")];
+        assert_eq!(table.target(&request(Code::GET, &options), None), Target::Answer(Code::BAD_OPTION));
+    }
+
+    #[test]
     fn a_proxy_scheme_needs_a_host() {
         let mut table = Table::new();
         let t = plain(&mut table, "t");
@@ -263,7 +321,7 @@ mod tests {
         let ask = |host: Option<&str>| {
             let mut options = vec![(Number::PROXY_SCHEME, "coap"), (Number::URI_PATH, "t")];
             options.extend(host.map(|h| (Number::URI_HOST, h)));
-            table.target(&request(Code::GET, &options))
+            table.target(&request(Code::GET, &options), None)
         };
         assert_eq!(ask(Some("h")), p);
         assert_eq!(ask(Some("me")), t);
@@ -276,6 +334,6 @@ mod tests {
         let t = plain(&mut table, "t");
         proxy(&mut table);
         let pdu = request(Code::GET, &[(Number::URI_HOST, "h"), (Number::URI_PATH, "t")]);
-        assert_eq!(table.target(&pdu), t);
+        assert_eq!(table.target(&pdu, None), t);
     }
 }

@@ -191,6 +191,13 @@ impl Engine {
         self.bodies.released.extend(asked.upload.map(|u| u.body));
     }
 
+    /// A request is of no interest any more.
+    pub(in crate::protocol::engine) fn forget_asked(&mut self, id: SessionId, token: &[u8]) {
+        if let Some(asked) = self.take_asked(id, token) {
+            self.let_go(asked);
+        }
+    }
+
     pub(super) fn take_asked(&mut self, id: SessionId, token: &[u8]) -> Option<Asked> {
         if self.bodies.asked.is_empty() {
             return None;
@@ -224,7 +231,7 @@ impl Engine {
             let body = block.map(|block| Box::new(place(block, &received)));
             return self.events.push_back(Event::Response { session: id, sent, received, body });
         };
-        if challenges(&received) && !asked.is_repeated && asked.member.is_none() {
+        if challenges(&received) && !asked.is_repeated && asked.member.is_none() && !self.is_upstream(id) {
             return self.repeat_with_echo(now, id, asked, sent, received);
         }
         asked.is_repeated = false;
@@ -525,6 +532,16 @@ impl Asked {
             deadline: None,
             whole,
         }
+    }
+
+    /// The token that the application knows.
+    pub(super) fn shown(&self) -> &Token {
+        &self.token
+    }
+
+    /// Whether the application knows it by this token.
+    pub(super) fn is_shown_as(&self, token: &[u8]) -> bool {
+        self.token.as_bytes() == token
     }
 
     /// Whether the request begins an observation.

@@ -96,7 +96,9 @@ impl Engine {
             return self.refuse_block(now, id, request, Code::REQUEST_ENTITY_TOO_LARGE);
         }
         // What a FETCH asks for is all of its body (RFC 8132 §2): no part of it can be answered.
-        if mode.has(Mode::SINGLE_BODY) || forced || request.code() == Code::FETCH {
+        // And the blocks of a client are not those of the next server.
+        let is_forwarded = self.may_forward(resource);
+        if mode.has(Mode::SINGLE_BODY) || forced || is_forwarded || request.code() == Code::FETCH {
             return self.assemble(now, id, mode, block, request);
         }
         let end = block.offset() + slice.len() + usize::from(block.more);

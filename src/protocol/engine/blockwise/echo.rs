@@ -24,7 +24,8 @@ pub(super) fn challenges(response: &Pdu) -> bool {
 impl Engine {
     /// Keeps what the peer wants to hear with the next request (RFC 9175 §2.3).
     pub(super) fn keep_echo(&mut self, id: SessionId, response: &Pdu) {
-        let is_wanted = response.code().class() == 2 || challenges(response);
+        // What a server upstream wants to hear is for the client to say.
+        let is_wanted = (response.code().class() == 2 || challenges(response)) && !self.is_upstream(id);
         let Some(value) = echo_of(response).filter(|_| is_wanted) else { return };
         // Each member of a group has values of its own.
         if let Some(session) = self.sessions.get_mut(id)

@@ -137,6 +137,25 @@ impl Bodies {
     }
 }
 
+impl Bodies {
+    /// A name for the body that a request is about, the same for each of its blocks.
+    pub(super) fn name_of(&self, request: &Pdu) -> u64 {
+        let About { method, options } = self.about(request);
+        options ^ u64::from(method.0)
+    }
+
+    /// The tokens that messages about a request have had, where the application knows it by this one.
+    pub(super) fn tokens_of(&self, session: SessionId, shown: &[u8]) -> Vec<Token> {
+        let all = self.asked.get(&session).into_iter().flatten();
+        all.filter(|(_, asked)| asked.is_shown_as(shown)).map(|(token, _)| token.clone()).collect()
+    }
+
+    /// The token by which the application knows the request that a message with this one was about.
+    pub(super) fn shown_token(&self, session: SessionId, token: &[u8]) -> Option<Token> {
+        Some(self.asked.get(&session)?.get(&Token::new(token))?.shown().clone())
+    }
+}
+
 fn is_part_of_key(number: Number) -> bool {
     let is_of_block = matches!(number, Number::BLOCK1 | Number::BLOCK2 | Number::Q_BLOCK1 | Number::Q_BLOCK2);
     !number.is_no_cache_key() && number != Number::OBSERVE && !is_of_block

@@ -21,8 +21,8 @@ pub(super) const MAX_SERVED: usize = 4096;
 /// What a response says of the body it has.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Representation {
-    /// Its Content-Format.
-    pub format: u16,
+    /// Its Content-Format; `None` says nothing of it.
+    pub format: Option<u16>,
     /// For how many seconds it is fresh; `None` says nothing of it.
     pub max_age: Option<u32>,
     /// Its ETag, as a number; 0 if the library should find one where it needs one.
@@ -30,12 +30,17 @@ pub struct Representation {
 }
 
 impl Representation {
+    /// The response says already what there is to say.
+    pub const DESCRIBED: Representation = Representation { format: None, max_age: None, etag: 0 };
+
     /// Writes it into a response; the ETag if that is wanted.
     pub(super) fn describe(self, response: &mut Pdu, with_etag: bool) -> Result<(), PduError> {
         if with_etag && self.etag != 0 {
             response.add_option(Number::ETAG, &encode_uint(self.etag))?;
         }
-        response.add_option(Number::CONTENT_FORMAT, &encode_uint(self.format.into()))?;
+        if let Some(format) = self.format {
+            response.add_option(Number::CONTENT_FORMAT, &encode_uint(format.into()))?;
+        }
         if let Some(seconds) = self.max_age {
             response.add_option(Number::MAX_AGE, &encode_uint(seconds.into()))?;
         }
