@@ -44,7 +44,9 @@ target/%/release/libcoap_3.a: FORCE
 	&& COAP_ARTEFACT=$* $(CARGO) rustc --release --lib --crate-type staticlib --no-default-features --color never \
 	  --features $* --target-dir target/$* -- --print native-static-libs 2>build/$*/cargo.log \
 	&& sed -n 's/^note: native-static-libs: //p' build/$*/cargo.log >build/$*/native-static-libs \
-	|| { cat build/$*/cargo.log >&2; exit 1; }
+	|| { cat build/$*/cargo.log >&2; \
+	     ! grep -q 'build command for `openssl-sys' build/$*/cargo.log \
+	     || echo "OpenSSL 3 and its headers are needed (Debian: libssl-dev), or VARIANTS=notls DEFAULT=notls" >&2; exit 1; }
 
 # The symbol version of every exported function, and nothing else exported.
 build/libcoap-3.map: libcoap-3.sym
