@@ -333,6 +333,14 @@ impl Engine {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.begin_turn(now);
+        self.do_due(now);
+        self.expire_sessions(now);
+        // What the end of a session brings about.
+        self.do_due(now);
+        self.duplicates.forget_expired(now);
+    }
+
+    fn do_due(&mut self, now: Instant) {
         while let Some(timer) = self.deadlines.pop_due(now) {
             match timer {
                 Timer::Retransmit(session, mid) => self.retransmit(now, session, mid),
@@ -348,8 +356,6 @@ impl Engine {
                 Timer::Upstream(session) => self.upstream_due(now, session),
             }
         }
-        self.expire_sessions(now);
-        self.duplicates.forget_expired(now);
     }
 
     /// Whether no message waits for anything: no acknowledgement, no free place, no delay.

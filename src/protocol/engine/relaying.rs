@@ -480,6 +480,19 @@ impl Engine {
 
     /// A forwarded request had no response for too long, or its outcome is decided.
     pub(super) fn relay_due(&mut self, now: Instant, id: RelayId) {
+        let Some(relay) = self.proxying.relays.get(id) else { return };
+        let (upstream, outcome) = (relay.upstream, relay.outcome);
+        if outcome == Outcome::Fail(Code::GATEWAY_TIMEOUT)
+            && self.bodies.is_moving(upstream, relay.token.as_bytes())
+            && self.is_usable(upstream)
+        {
+            // A large body takes its time.
+            let deadline = self.deadlines.set(now + self.longest_wait(upstream), Timer::Relay(id));
+            if let Some(relay) = self.proxying.relays.get_mut(id) {
+                relay.deadline = Some(deadline);
+            }
+            return;
+        }
         if let Some(relay) = self.proxying.relays.get_mut(id) {
             relay.deadline = None;
         }

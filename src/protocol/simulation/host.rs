@@ -121,6 +121,8 @@ pub(crate) struct Host {
     pub(crate) groups: Vec<Address>,
     /// What the application saw.
     pub(crate) journal: Vec<Record>,
+    /// Responses are handed on to whose request was forwarded.
+    pub(crate) relays: bool,
     /// Whether the application accepts a response; it accepts all unless this says otherwise.
     pub(crate) accepts: fn(&Pdu) -> bool,
     handlers: HashMap<ResourceId, Handler>,
@@ -137,6 +139,7 @@ impl Host {
             address: Self::address_of(number, 5683),
             groups: Vec::new(),
             journal: Vec::new(),
+            relays: false,
             accepts: |_| true,
             handlers: HashMap::new(),
             clients: HashMap::new(),
@@ -192,6 +195,11 @@ impl Host {
             request.add_option(crate::message::Number::URI_PATH, segment.as_bytes()).unwrap();
         }
         request
+    }
+
+    /// Nobody receives any more what comes to the sessions that this host opened.
+    pub(crate) fn clients_are_gone(&mut self) {
+        self.clients.clear();
     }
 
     /// Whether a datagram to this address comes here.
@@ -265,6 +273,9 @@ impl Host {
             Event::Response { session, sent, received, body } => {
                 let responder = self.engine.responder(session);
                 let accepted = (self.accepts)(&received);
+                if self.relays {
+                    _ = self.engine.relay_response(now, session, &received, body.as_deref());
+                }
                 self.note(now, session, What::Response { sent, received: received.clone(), body });
                 self.engine.response_done_to(now, session, received, accepted, responder);
             }

@@ -17,7 +17,7 @@ mod replay;
 mod tests;
 mod world;
 
-pub(crate) use host::{Host, Turn, What};
+pub(crate) use host::{Host, Record, Turn, What};
 pub(crate) use network::{Conditions, Hop, Network};
 pub(crate) use peer::{ACK, CON, NON, Peer, RST, Seen};
 pub(crate) use replay::{Replay, run_seeds};

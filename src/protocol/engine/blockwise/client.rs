@@ -539,6 +539,11 @@ impl Asked {
         &self.token
     }
 
+    /// Whether blocks are on the way.
+    pub(super) fn is_moving(&self) -> bool {
+        self.deadline.is_some()
+    }
+
     /// Whether the application knows it by this token.
     pub(super) fn is_shown_as(&self, token: &[u8]) -> bool {
         self.token.as_bytes() == token

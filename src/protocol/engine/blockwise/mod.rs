@@ -150,6 +150,12 @@ impl Bodies {
         all.filter(|(_, asked)| asked.is_shown_as(shown)).map(|(token, _)| token.clone()).collect()
     }
 
+    /// Whether blocks of a body are being sent or fetched for a request: that ends by itself.
+    pub(super) fn is_moving(&self, session: SessionId, shown: &[u8]) -> bool {
+        let mut all = self.asked.get(&session).into_iter().flat_map(|all| all.values());
+        all.any(|asked| asked.is_shown_as(shown) && asked.is_moving())
+    }
+
     /// The token by which the application knows the request that a message with this one was about.
     pub(super) fn shown_token(&self, session: SessionId, token: &[u8]) -> Option<Token> {
         Some(self.asked.get(&session)?.get(&Token::new(token))?.shown().clone())
