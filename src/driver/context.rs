@@ -178,7 +178,7 @@ impl Context {
 
     /// Sends what is queued, and what can be sent since.
     pub(super) fn send_queued(&self, state: &mut State, more: bool) {
-        while !state.engine.transmits().is_empty() {
+        while !state.engine.transmits().is_empty() || state.sockets.has_pending() {
             state.sockets.send(&self.poller, state.engine.transmits(), more);
             state.apply_changes();
         }

@@ -237,7 +237,7 @@ impl Context {
     /// observes is in the file, and no number is heard that is not. While there are changes that
     /// nobody has been told of it all waits for the delivery that tells them.
     pub(super) fn transmit(&self, state: &mut MutexGuard<'_, State>, more: bool) {
-        if state.engine.transmits().is_empty() {
+        if state.engine.transmits().is_empty() && !state.sockets.has_pending() {
             return;
         }
         while !state.engine.has_tracked() {

@@ -293,6 +293,11 @@ impl Sockets {
         }
     }
 
+    /// Whether something is queued that [`Sockets::send`] is to send.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Nothing follows for now: what was held for that goes out.
     pub(super) fn push(&mut self, poller: &Poller) {
         for key in core::mem::take(&mut self.held) {
