@@ -14,7 +14,8 @@ pub(crate) fn held() -> isize {
     HELD.with(Cell::get)
 }
 
-fn count(change: isize) {
+/// Counts memory that did not come from here.
+pub(crate) fn count(change: isize) {
     // A thread that ends frees what it has after this is gone.
     let _ = HELD.try_with(|held| held.set(held.get() + change));
 }

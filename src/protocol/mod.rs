@@ -19,7 +19,7 @@ pub mod proxy;
 pub mod resource;
 pub mod session;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 pub mod stream;
 #[cfg(test)]
 mod tests;

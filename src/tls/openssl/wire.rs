@@ -132,6 +132,30 @@ unsafe fn wire_of<'a>(bio: *mut ffi::BIO) -> Option<&'a Wire> {
     unsafe { ffi::BIO_get_data(bio).cast::<Wire>().as_ref() }
 }
 
+/// Appends a datagram, or several: OpenSSL forgets what encryption adds when it fills one with records up
+/// to the MTU, so they are cut apart between records (RFC 6347 §4.1.1) that are too many for one.
+fn push_within(output: &mut Output, mut bytes: &[u8], mtu: usize) {
+    while bytes.len() > mtu {
+        let mut at = 0;
+        while let Some(next) = record(bytes.get(at..).unwrap_or_default()).map(|len| at + len)
+            && next <= mtu
+            && next < bytes.len()
+        {
+            at = next;
+        }
+        let Some((first, rest)) = bytes.split_at_checked(at).filter(|_| at > 0) else { break };
+        output.push_datagram(first);
+        bytes = rest;
+    }
+    output.push_datagram(bytes);
+}
+
+/// How long the record is that stands first.
+fn record(bytes: &[u8]) -> Option<usize> {
+    let len = bytes.get(11..13)?.first_chunk::<2>()?;
+    Some(13 + usize::from(u16::from_be_bytes(*len)))
+}
+
 unsafe extern "C" fn write(bio: *mut ffi::BIO, bytes: *const c_char, len: c_int) -> c_int {
     // SAFETY: OpenSSL calls this with a BIO of ours, and as many bytes as it says.
     unsafe {
@@ -142,10 +166,9 @@ unsafe extern "C" fn write(bio: *mut ffi::BIO, bytes: *const c_char, len: c_int)
         }
         let bytes = core::slice::from_raw_parts(bytes.cast::<u8>(), n);
         let output = wire.output();
-        if wire.mtu.get().is_some() {
-            output.push_datagram(bytes);
-        } else {
-            output.bytes.extend_from_slice(bytes);
+        match wire.mtu.get() {
+            Some(mtu) => push_within(output, bytes, mtu),
+            None => output.bytes.extend_from_slice(bytes),
         }
         len
     }
@@ -179,5 +202,39 @@ unsafe extern "C" fn ctrl(bio: *mut ffi::BIO, command: c_int, _: c_long, _: *mut
         // As for IPv6 over UDP. Our MTU is what is above that.
         sys::BIO_CTRL_DGRAM_GET_MTU_OVERHEAD => 48,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(lens: &[u16]) -> Vec<u8> {
+        lens.iter()
+            .flat_map(|len| [&[0; 11], &len.to_be_bytes()[..], &vec![0; usize::from(*len)]].concat())
+            .collect()
+    }
+
+    #[test]
+    fn a_datagram_that_is_too_long_is_cut_between_records() {
+        for (lens, expected) in [
+            (&[10, 10][..], &[46][..]),
+            (&[40, 40], &[53, 53]),
+            (&[10, 10, 10, 60], &[69, 73]),
+            (&[200], &[213]),
+            (&[200, 10], &[236]),
+            (&[10, 200], &[23, 213]),
+        ] {
+            let mut output = Output::default();
+            push_within(&mut output, &records(lens), 100);
+            assert_eq!(output.datagrams().map(<[u8]>::len).collect::<Vec<_>>(), expected, "{lens:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_records_stay_together() {
+        let mut output = Output::default();
+        push_within(&mut output, &[0xff; 150], 100);
+        assert_eq!(output.datagrams().count(), 1);
     }
 }

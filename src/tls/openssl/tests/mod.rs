@@ -1,6 +1,10 @@
 //! Both ends in one thread, with a network between them that is this module.
 
 mod authority;
+mod clock;
+mod hello;
+mod lossy;
+mod memory;
 mod pki;
 mod psk;
 
@@ -65,13 +69,21 @@ struct End {
     connection: Option<Box<dyn Connection>>,
     /// On the way to it. Bytes of a stream are pieces too.
     inbox: VecDeque<Vec<u8>>,
+    /// From it, by nobody's connection.
+    outbox: Vec<Vec<u8>>,
     happened: Vec<Happened>,
     received: Vec<Vec<u8>>,
 }
 
 impl End {
     fn new(connection: Option<Box<dyn Connection>>) -> Self {
-        let mut end = End { connection, inbox: VecDeque::new(), happened: Vec::new(), received: Vec::new() };
+        let mut end = End {
+            connection,
+            inbox: VecDeque::new(),
+            outbox: Vec::new(),
+            happened: Vec::new(),
+            received: Vec::new(),
+        };
         if let Some(connection) = &mut end.connection {
             connection.set_peer(somebody());
         }
@@ -95,13 +107,14 @@ impl End {
 
     /// What it wants to send.
     fn sent(&mut self) -> Vec<Vec<u8>> {
-        let Some(connection) = &mut self.connection else { return Vec::new() };
+        let mut pieces = core::mem::take(&mut self.outbox);
+        let Some(connection) = &mut self.connection else { return pieces };
         let output = connection.output();
-        let pieces = match output.ends.is_empty() {
-            true if output.bytes.is_empty() => Vec::new(),
-            true => vec![output.bytes.clone()],
-            false => output.datagrams().map(<[u8]>::to_vec).collect(),
-        };
+        match output.ends.is_empty() {
+            true if output.bytes.is_empty() => {}
+            true => pieces.push(output.bytes.clone()),
+            false => pieces.extend(output.datagrams().map(<[u8]>::to_vec)),
+        }
         output.clear();
         pieces
     }
@@ -133,7 +146,7 @@ impl Pair {
             if self.server.inbox.is_empty() && self.client.inbox.is_empty() {
                 return self;
             }
-            self.deliver_to_server();
+            self.deliver_to_server(MTU);
             while let Some(piece) = self.client.inbox.pop_front() {
                 self.client.get().receive(&piece);
                 self.client.advance();
@@ -141,15 +154,15 @@ impl Pair {
         }
     }
 
-    fn deliver_to_server(&mut self) {
+    fn deliver_to_server(&mut self, mtu: usize) {
         while let Some(piece) = self.server.inbox.pop_front() {
             if let Some(connection) = &mut self.server.connection {
                 connection.receive(&piece);
             } else {
                 let mut answer = Vec::new();
-                match self.acceptor.hello(SENDER, MTU, &piece, &mut answer) {
+                match self.acceptor.hello(SENDER, mtu, &piece, &mut answer) {
                     Hello::Ignored => assert!(answer.is_empty()),
-                    Hello::Challenged => self.client.inbox.push_back(answer),
+                    Hello::Challenged => self.server.outbox.push(answer),
                     Hello::Accepted(mut connection) => {
                         connection.set_peer(somebody());
                         self.server.connection = Some(connection);

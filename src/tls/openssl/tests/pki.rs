@@ -4,11 +4,11 @@ use super::authority::{Holder, memory};
 use super::*;
 use crate::tls::{Checks, Keys};
 
-fn pki(keys: Keys, checks: Checks) -> Pki {
+pub(super) fn pki(keys: Keys, checks: Checks) -> Pki {
     Pki { keys, checks, is_rpk: false, server_name: None, accept: None, for_name: None, adjust: None }
 }
 
-const VERIFY: Checks = Checks {
+pub(super) const VERIFY: Checks = Checks {
     verify_peer: true,
     common_ca: true,
     allow_self_signed: false,
