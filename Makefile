@@ -150,7 +150,8 @@ check-fast:
 	@tools/check fast
 
 bench: all
-	$(CARGO) run -q --release -p bench -- --lib build/notls/lib --include include
+	$(CARGO) run -q --release -p bench -- --lib build/notls/lib --include include \
+	  $(if $(filter openssl,$(VARIANTS)),--secured-lib build/openssl/lib)
 
 headers:
 	$(CARGO) run -q -p headers

@@ -6,6 +6,8 @@
  *   server PORT blocks     /l is 256 KiB long, and takes a PUT of the same
  *   server PORT stream     the same over TCP, and /m is 1 MiB long, and takes a PUT of the same
  *   server PORT observe    /o and /n can be observed; a POST to either changes it, and its observers are notified
+ *   server PORT psk        as `blocks`, over DTLS and TLS instead of UDP, with the key "secret" for everybody
+ *   server PORT cert FILE  the same with a certificate and its key, which FILE has
  *
  * It listens on 127.0.0.1:PORT, says "ready" with the library's version on standard output, and
  * serves until SIGTERM, at most ten minutes.
@@ -130,15 +132,37 @@ add_body(coap_context_t *context, const char *path) {
   coap_add_resource(context, resource);
 }
 
+/* Says by what clients know this server, and by what it knows them. */
+static int
+set_keys(coap_context_t *context, const char *file) {
+  if (file) {
+    coap_dtls_pki_t setup = {.version = COAP_DTLS_PKI_SETUP_VERSION};
+
+    setup.pki_key.key_type = COAP_PKI_KEY_PEM;
+    setup.pki_key.key.pem.public_cert = file;
+    setup.pki_key.key.pem.private_key = file;
+    return coap_context_set_pki(context, &setup);
+  } else {
+    coap_dtls_spsk_t setup = {.version = COAP_DTLS_SPSK_SETUP_VERSION};
+
+    setup.psk_info.key.s = (const uint8_t *)"secret";
+    setup.psk_info.key.length = strlen("secret");
+    return coap_context_set_psk2(context, &setup);
+  }
+}
+
 int
 main(int argc, char **argv) {
+  const char *role = argc > 2 ? argv[2] : "";
+  const char *file = argc > 3 ? argv[3] : NULL;
+  int secure = strcmp(role, "psk") == 0 || strcmp(role, "cert") == 0;
   coap_address_t address;
   coap_context_t *context;
   coap_resource_t *resource;
   struct sigaction action = {.sa_handler = on_signal};
 
-  if (argc < 2 || argc > 3) {
-    fprintf(stderr, "usage: server PORT [blocks|stream|observe]\n");
+  if (argc < 2 || argc > 4 || (file != NULL) != (strcmp(role, "cert") == 0)) {
+    fprintf(stderr, "usage: server PORT [blocks|stream|observe|psk|cert FILE]\n");
     return 2;
   }
   sigaction(SIGTERM, &action, NULL);
@@ -152,7 +176,8 @@ main(int argc, char **argv) {
   address.addr.sin.sin_family = AF_INET;
   address.addr.sin.sin_port = htons((uint16_t)atoi(argv[1]));
   address.addr.sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (!context || !coap_new_endpoint(context, &address, COAP_PROTO_UDP)) {
+  if (!context || (secure && !set_keys(context, file)) ||
+      !coap_new_endpoint(context, &address, secure ? COAP_PROTO_DTLS : COAP_PROTO_UDP)) {
     fprintf(stderr, "server: cannot listen on port %s\n", argv[1]);
     return 1;
   }
@@ -162,18 +187,19 @@ main(int argc, char **argv) {
   }
   coap_register_request_handler(resource, COAP_REQUEST_GET, on_get);
   coap_add_resource(context, resource);
-  if (argc == 3 && strcmp(argv[2], "blocks") == 0) {
+  if (secure || strcmp(role, "blocks") == 0) {
     add_body(context, "l");
-  } else if (argc == 3 && strcmp(argv[2], "stream") == 0) {
+  } else if (strcmp(role, "stream") == 0) {
     body_size = sizeof(body);
     add_body(context, "m");
-    if (!coap_new_endpoint(context, &address, COAP_PROTO_TCP)) {
-      fprintf(stderr, "server: cannot listen on TCP port %s\n", argv[1]);
-      return 1;
-    }
-  } else if (argc == 3) {
+  } else if (strcmp(role, "observe") == 0) {
     add_observable(context, "o", 0);
     add_observable(context, "n", COAP_RESOURCE_FLAGS_NOTIFY_NON_ALWAYS);
+  }
+  if ((secure && !coap_new_endpoint(context, &address, COAP_PROTO_TLS)) ||
+      (strcmp(role, "stream") == 0 && !coap_new_endpoint(context, &address, COAP_PROTO_TCP))) {
+    fprintf(stderr, "server: cannot listen on TCP port %s\n", argv[1]);
+    return 1;
   }
 
   printf("ready %s\n", coap_package_version());

@@ -21,7 +21,8 @@ pub(crate) struct Datagram {
     room: [u8; ROOM],
     len: usize,
     peer: SocketAddrV4,
-    /// The address to send from; none leaves it to the socket.
+    /// The address at this end. When sending, none leaves it to the socket; of what was received, it is known on sockets
+    /// that [`tell_own_address`] was called for.
     source: Option<Ipv4Addr>,
 }
 
@@ -43,6 +44,16 @@ impl Datagram {
         &self.room[..self.len]
     }
 
+    /// The address it was received at, if the socket tells.
+    pub(crate) fn own_address(&self) -> Option<Ipv4Addr> {
+        self.source
+    }
+
+    /// Where it came from.
+    pub(crate) fn peer(&self) -> SocketAddrV4 {
+        self.peer
+    }
+
     /// Replaces the bytes and keeps the peer, which makes an answer of a request.
     pub(crate) fn set(&mut self, bytes: &[u8]) {
         self.room[..bytes.len()].copy_from_slice(bytes);
@@ -57,6 +68,22 @@ pub(crate) fn socket(address: SocketAddrV4) -> io::Result<UdpSocket> {
     options.set_recv_buffer_size(4 << 20)?;
     options.set_send_buffer_size(4 << 20)?;
     Ok(socket)
+}
+
+/// From now on, what `socket` receives says which address it was sent to; an answer to it is sent from there.
+pub(crate) fn tell_own_address(socket: &UdpSocket) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the option takes an int, which lives until the call returns.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_PKTINFO,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as u32,
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The raw structures of one call. They point into each other, so they are made and used in one place.
@@ -82,6 +109,27 @@ impl Raw {
         header.msg_iovlen = 1;
         header.msg_control = null_mut();
         header.msg_controllen = 0;
+    }
+
+    fn take_own_address(&mut self, i: usize) {
+        let header = &mut self.headers[i].msg_hdr;
+        header.msg_control = self.controls[i].as_mut_ptr().cast();
+        header.msg_controllen = size_of_val(&self.controls[i]);
+    }
+
+    /// The address that a received datagram was sent to, if the system said it.
+    fn own_address(&self, i: usize) -> Option<Ipv4Addr> {
+        let header = &self.headers[i].msg_hdr;
+        // SAFETY: the system has filled in the control buffer and its length. Only IP_PKTINFO is asked for, so if there is
+        // a first message, it is an in_pktinfo.
+        unsafe {
+            let control = libc::CMSG_FIRSTHDR(header);
+            if control.is_null() || (*control).cmsg_type != libc::IP_PKTINFO {
+                return None;
+            }
+            let info = libc::CMSG_DATA(control).cast::<libc::in_pktinfo>().read_unaligned();
+            Some(Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr)))
+        }
     }
 
     fn send_from(&mut self, i: usize, source: Ipv4Addr) {
@@ -155,8 +203,9 @@ pub(crate) fn receive(socket: &UdpSocket, datagrams: &mut [Datagram], wait: Wait
     let mut raw = Raw::zeroed();
     for (i, datagram) in datagrams.iter_mut().take(most).enumerate() {
         raw.point(i, datagram.room.as_mut_ptr(), ROOM);
+        raw.take_own_address(i);
     }
-    // SAFETY: the first `most` headers point to names, vectors and rooms that live until the call returns.
+    // SAFETY: the first `most` headers point to names, vectors, controls and rooms that live until the call returns.
     let n = unsafe {
         libc::recvmmsg(socket.as_raw_fd(), raw.headers.as_mut_ptr(), most as u32, flags, null_mut())
     };
@@ -174,7 +223,7 @@ pub(crate) fn receive(socket: &UdpSocket, datagrams: &mut [Datagram], wait: Wait
             Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr)),
             u16::from_be(name.sin_port),
         );
-        datagram.source = None;
+        datagram.source = raw.own_address(i);
     }
     Ok(n as usize)
 }

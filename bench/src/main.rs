@@ -4,41 +4,49 @@
 mod bare;
 mod batch;
 mod blocks;
+mod datagrams;
+mod handshakes;
+mod keys;
 mod load;
 mod measure;
 mod message;
 mod observe;
+mod proxied;
 mod report;
 mod server;
 mod stream;
+mod wire;
+mod work;
 
 use std::env;
 use std::fs;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use blocks::Direction;
 use observe::{Observers, Shape};
 use report::{Report, Results};
-use server::Subject;
-use stream::Kind;
+use server::{Library, Subject};
 
 const USAGE: &str = "\
-usage: bench [--lib DIR --include DIR] [--no-reference] [--rounds N] [--gate]
+usage: bench [--lib DIR --include DIR [--secured-lib DIR]] [--no-reference] [--rounds N] [--only TEXT] [--gate]
        bench load PORT [PEERS [SECONDS]]
        bench notify PORT o|n [PEERS [OBSERVATIONS-OF-EACH [TIMES]]]
-       bench move PORT get|put [PEERS [SECONDS]]
+       bench work PORT TEXT [SECONDS [UPSTREAM]]
 
-  --lib DIR       where libcoap-3-notls.so is
-  --include DIR   where coap3/coap.h is
-  --no-reference  leave the reference out, though it is there
-  --rounds N      repetitions of each measurement (5)
-  --gate          exit with 3 when a wanted value is missed
-  load            drive a server that runs already on 127.0.0.1:PORT, for a profiler
-  notify          the same with observers, of a server started with `observe`
-  move            the same with bodies of 256 KiB, of a server started with `blocks`
+  --lib DIR          where libcoap-3-notls.so is
+  --secured-lib DIR  where libcoap-3-openssl.so is; without it, nothing secured is measured
+  --include DIR      where coap3/coap.h is
+  --no-reference     leave the reference out, though it is there
+  --rounds N         repetitions of each measurement (5)
+  --only TEXT        nothing but the lines of the report that have TEXT in them
+  --gate             exit with 3 when a wanted value is missed
+  load               drive a server that runs already on 127.0.0.1:PORT, for a profiler
+  notify             the same with observers, of a server started with `observe`
+  work               the same with the work whose line in the report begins with TEXT; the server has to be started as
+                     README.md says, a proxy with UPSTREAM
 
 The reference is looked for in $COAP_REFERENCE, else in ~/.cache/coap-reference.";
 
@@ -56,34 +64,30 @@ const SHAPES: [Shape; 4] = [
 /// How often, and for how long at most: one server takes a minute for what another does in four seconds.
 const NOTIFICATIONS: u32 = 100;
 const NOTIFYING: Duration = Duration::from_secs(8);
-/// Which bodies go where, and how many at a time.
-const TRANSFERS: [(Direction, usize); 4] =
-    [(Direction::Get, 1), (Direction::Get, 4), (Direction::Put, 1), (Direction::Put, 4)];
-/// What goes over TCP.
-const STREAMS: [Kind; 5] = [
-    Kind::Gets { outstanding: 1, idle: 0 },
-    Kind::Gets { outstanding: 64, idle: 0 },
-    Kind::Gets { outstanding: 64, idle: 1000 },
-    Kind::Down,
-    Kind::Up,
-];
-/// Time of one of those.
-const TRANSFER_TIME: Duration = Duration::from_millis(400);
-
 struct Options {
-    library: Option<(PathBuf, PathBuf)>,
+    library: Option<Library>,
     reference: bool,
     rounds: usize,
+    only: Option<String>,
     gate: bool,
 }
 
+impl Options {
+    /// Whether the line of this name is asked for.
+    fn asks_for(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|text| name.contains(text))
+    }
+}
+
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options { library: None, reference: true, rounds: 5, gate: false };
-    let (mut lib, mut include) = (None, None);
+    let mut options = Options { library: None, reference: true, rounds: 5, only: None, gate: false };
+    let (mut lib, mut secured, mut include) = (None, None, None);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
             "--lib" => lib = Some(PathBuf::from(value()?)),
+            "--secured-lib" => secured = Some(PathBuf::from(value()?)),
+            "--only" => options.only = Some(value()?),
             "--include" => include = Some(PathBuf::from(value()?)),
             "--no-reference" => options.reference = false,
             "--gate" => options.gate = true,
@@ -95,17 +99,17 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
         }
     }
     options.library = match (lib, include) {
-        (Some(lib), Some(include)) => Some((lib, include)),
-        (None, None) => None,
-        _ => return Err("--lib and --include go together".into()),
+        (Some(plain), Some(include)) => Some(Library { plain, secured, include }),
+        (None, None) if secured.is_none() => None,
+        _ => return Err("--lib and --include go together, and --secured-lib with them".into()),
     };
     Ok(options)
 }
 
 fn subjects(options: &Options, work: &Path) -> io::Result<Vec<Subject>> {
     let mut subjects = Vec::new();
-    if let Some((lib, include)) = &options.library {
-        subjects.push(Subject::ours(lib, include, work)?);
+    if let Some(library) = &options.library {
+        subjects.push(Subject::ours(library, work)?);
     }
     if options.reference {
         let root = match env::var_os("COAP_REFERENCE") {
@@ -142,37 +146,35 @@ fn run(options: &Options, work: &Path) -> io::Result<u32> {
     println!("Load average before: {}", load_average.split(' ').take(3).collect::<Vec<_>>().join(" "));
 
     let core = cores.map(|(server, _)| server);
+    let certificate = keys::certificate(work)?;
     let mut all: Vec<Results> = subjects.iter().map(|subject| Results::new(&subject.name)).collect();
     let start = Instant::now();
     for round in 0..options.rounds {
         for (subject, results) in subjects.iter().zip(&mut all) {
-            results.few.push(measure::throughput(subject, core, 8, TIME, PATIENCE)?);
-            results.many.push(measure::throughput(subject, core, 10_000, TIME, PATIENCE)?);
+            if options.asks_for("GETs, 8 peers, 10,000 peers") {
+                results.few.push(measure::throughput(subject, core, 8, TIME, PATIENCE)?);
+                results.many.push(measure::throughput(subject, core, 10_000, TIME, PATIENCE)?);
+            }
             // A server that is slow at this takes all the patience there is, so only ours is asked in each round.
-            if subject.has_sessions && (subject.name == "ours" || round == 0) {
+            let is_its_turn = subject.is_whole && (subject.name == "ours" || round == 0);
+            if is_its_turn && options.asks_for("new sessions") {
                 results.sessions.push(measure::sessions(subject, core, PATIENCE)?);
             }
         }
         // The two sides of a ratio come one right after the other.
-        for (kind, (direction, peers)) in TRANSFERS.into_iter().enumerate() {
-            for (subject, results) in
-                subjects.iter().zip(&mut all).filter(|(subject, _)| subject.has_sessions)
-            {
-                let moved = measure::transfer(subject, core, peers, direction, TRANSFER_TIME)?;
-                results.transfers[kind].push(moved);
+        let whole = |pair: &(&Subject, &mut Results)| pair.0.is_whole;
+        for (place, work) in work::ALL.into_iter().enumerate() {
+            // Half of a ratio says nothing.
+            let all_can = subjects.iter().filter(|subject| subject.is_whole).all(|subject| subject.can(work));
+            if !all_can || !options.asks_for(&work.name()) {
+                continue;
+            }
+            for (subject, results) in subjects.iter().zip(&mut all).filter(whole) {
+                results.paces[place].extend(work.measure(subject, core, &certificate)?);
             }
         }
-        for (place, kind) in STREAMS.into_iter().enumerate() {
-            for (subject, results) in
-                subjects.iter().zip(&mut all).filter(|(subject, _)| subject.has_sessions)
-            {
-                results.streams[place].push(measure::stream(subject, core, kind, TRANSFER_TIME)?);
-            }
-        }
-        for (kind, shape) in SHAPES.into_iter().enumerate() {
-            for (subject, results) in
-                subjects.iter().zip(&mut all).filter(|(subject, _)| subject.has_sessions)
-            {
+        for (kind, shape) in SHAPES.into_iter().enumerate().filter(|_| options.asks_for("observers")) {
+            for (subject, results) in subjects.iter().zip(&mut all).filter(whole) {
                 if subject.name == "ours" || !shape.has_confirmable() || round == 0 {
                     results.fan_out[kind].push(measure::fan_out(
                         subject,
@@ -215,34 +217,41 @@ fn drive(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
     Ok(())
 }
 
-/// One measurement of fan-out or of transfers on a server that runs already.
-fn drive_once(words: &[String]) -> Result<(), String> {
-    let number = |at: usize, otherwise: u32| match words.get(at) {
-        Some(word) => word.parse::<u32>().map_err(|_| format!("{word} is no number")),
-        None => Ok(otherwise),
-    };
-    let letter = |at: usize| words.get(at).and_then(|word| word.bytes().next()).unwrap_or_default();
-    let port = u16::try_from(number(1, 0)?).map_err(|e| e.to_string())?;
-    if let Some((_, client)) = server::two_cores() {
-        server::pin(client);
-    }
-    if letter(0) == b'm' {
-        let direction = if letter(2) == b'p' { Direction::Put } else { Direction::Get };
-        let time = Duration::from_secs(number(4, 5)?.into());
-        let moved =
-            blocks::transfer(port, number(3, 1)? as usize, direction, time).map_err(|e| e.to_string())?;
-        println!("{} blocks in {:.2} s", moved.blocks, moved.seconds);
-        return Ok(());
-    }
-    let shape = Shape { path: letter(2), peers: number(3, 10_000)?.max(1), each: number(4, 1)?.max(1) };
-    let mut observers = Observers::new(port, shape).map_err(|e| e.to_string())?;
-    let registered = observers.register(PATIENCE).map_err(|e| e.to_string())?;
-    let told = observers.notify(number(5, 100)?, PATIENCE).map_err(|e| e.to_string())?;
-    println!(
+/// What of `words` is at this place, as a number; `otherwise` if nothing is.
+fn number(words: &[String], at: usize, otherwise: u32) -> Result<u32, String> {
+    words.get(at).map_or(Ok(otherwise), |word| word.parse().map_err(|_| format!("{word} is no number")))
+}
+
+/// Fan-out of a server that runs already.
+fn drive_notifications(words: &[String]) -> io::Result<String> {
+    let number = |at, otherwise| number(words, at, otherwise).map_err(io::Error::other);
+    let path = words.get(2).and_then(|word| word.bytes().next()).unwrap_or_default();
+    let shape = Shape { path, peers: number(3, 10_000)?.max(1), each: number(4, 1)?.max(1) };
+    let mut observers = Observers::new(number(1, 0)? as u16, shape)?;
+    let registered = observers.register(PATIENCE)?;
+    let told = observers.notify(number(5, 100)?, PATIENCE)?;
+    Ok(format!(
         "{registered} observers, {} notifications in {:.2} s, {} lost, {} wrong",
         told.received, told.seconds, told.lost, told.wrong
-    );
-    Ok(())
+    ))
+}
+
+/// Work of one kind on a server that runs already.
+fn drive_work(words: &[String]) -> io::Result<String> {
+    let number = |at, otherwise| number(words, at, otherwise).map_err(io::Error::other);
+    let text = words.get(2).map_or("", String::as_str);
+    let work = work::ALL.into_iter().find(|work| work.name().starts_with(text));
+    let work = work.ok_or_else(|| io::Error::other(format!("nothing begins with `{text}`")))?;
+    let upstream = batch::socket(SocketAddrV4::new(Ipv4Addr::LOCALHOST, number(4, 0)? as u16))?;
+    let time = Duration::from_secs(number(3, 5)?.into());
+    let done = work.worker(number(1, 0)? as u16, upstream)?.run(time)?;
+    Ok(format!(
+        "{}: {} in {:.2} s, {:.0} per s",
+        work.name(),
+        done.times,
+        done.seconds,
+        done.times / done.seconds
+    ))
 }
 
 fn main() -> ExitCode {
@@ -253,9 +262,13 @@ fn main() -> ExitCode {
             let port = arguments.nth(1).and_then(|port| port.parse().ok()).unwrap_or(0);
             return finish(bare::serve(port).map_err(|e| e.to_string()));
         }
-        "notify" | "move" => {
+        "notify" | "work" => {
             let words: Vec<String> = arguments.collect();
-            return finish(drive_once(&words));
+            if let Some((_, client)) = server::two_cores() {
+                server::pin(client);
+            }
+            let done = if first == "work" { drive_work(&words) } else { drive_notifications(&words) };
+            return finish(done.map(|line| println!("{line}")).map_err(|e| e.to_string()));
         }
         "load" => {
             arguments.next();

@@ -3,11 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use crate::blocks::{self, Direction};
 use crate::load::{Load, Outcome, Plan};
 use crate::observe::{Observers, Shape};
 use crate::server::{Server, Subject};
-use crate::stream::{Client, Kind};
 
 /// Sessions that a new-session measurement adds.
 const FRESH: u32 = 5_000;
@@ -178,55 +176,4 @@ pub(crate) fn fan_out(
         times: told.times,
         lost: told.lost,
     })
-}
-
-/// Bodies of 256 KiB in blocks.
-pub(crate) struct Transfer {
-    /// Bodies per second, over all peers.
-    pub(crate) rate: f64,
-    /// CPU seconds of the server for each.
-    pub(crate) cpu: f64,
-}
-
-/// Bodies go one way for `time`, with one or more `peers` at a time.
-pub(crate) fn transfer(
-    subject: &Subject,
-    core: Option<usize>,
-    peers: usize,
-    direction: Direction,
-    time: Duration,
-) -> io::Result<Transfer> {
-    let server = subject.start(core, Some("blocks"))?;
-    let failed = |e| io::Error::other(format!("the server `{}`: {e}", subject.name));
-    blocks::transfer(server.port, peers, direction, time / 10).map_err(failed)?;
-    let cpu = server.cpu_seconds()?;
-    let moved = blocks::transfer(server.port, peers, direction, time).map_err(failed)?;
-    let cpu = server.cpu_seconds()? - cpu;
-    let bodies = f64::from(moved.blocks) / f64::from(blocks::BLOCKS);
-    Ok(Transfer { rate: bodies / moved.seconds, cpu: cpu / bodies })
-}
-
-/// Requests over TCP.
-pub(crate) struct Stream {
-    /// Answers per second.
-    pub(crate) rate: f64,
-    /// CPU seconds of the server for each.
-    pub(crate) cpu: f64,
-}
-
-/// Requests go over TCP for `time`.
-pub(crate) fn stream(
-    subject: &Subject,
-    core: Option<usize>,
-    kind: Kind,
-    time: Duration,
-) -> io::Result<Stream> {
-    let server = subject.start(core, Some("stream"))?;
-    let failed = |e| io::Error::other(format!("the server `{}`: {e}", subject.name));
-    let mut client = Client::open(server.port, kind).map_err(failed)?;
-    client.run(time / 10).map_err(failed)?;
-    let cpu = server.cpu_seconds()?;
-    let done = client.run(time).map_err(failed)?;
-    let cpu = server.cpu_seconds()? - cpu;
-    Ok(Stream { rate: f64::from(done.answered) / done.seconds, cpu: cpu / f64::from(done.answered) })
 }

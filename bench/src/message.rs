@@ -1,8 +1,10 @@
-//! The three messages of this bench, in bytes (RFC 7252 §3). Written by hand, so that the measuring side shares
+//! The messages of this bench, in bytes (RFC 7252 §3). Written by hand, so that the measuring side shares
 //! no code with what is measured.
 
 const CON_WITH_TOKEN_OF_4: u8 = 0x44;
 const ACK_WITH_TOKEN_OF_4: u8 = 0x64;
+/// The bit of the type that makes a message non-confirmable.
+const NON: u8 = 0x10;
 const GET: u8 = 0x01;
 const POST: u8 = 0x02;
 const PUT: u8 = 0x03;
@@ -145,8 +147,16 @@ fn is_acknowledgement(bytes: &[u8], serial: u32, code: u8) -> bool {
 
 /// The block option with this number, of blocks of 1,024 bytes, and the payload.
 fn parts(bytes: &[u8], wanted: u32) -> Option<(Option<Piece>, &[u8])> {
-    let mut rest = bytes.get(8..)?;
-    let (mut number, mut piece) = (0, None);
+    let (option, payload) = split(bytes.get(8..)?, wanted)?;
+    let value = option.unwrap_or_default().iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    let piece = option.filter(|_| value & 7 == 6);
+    Some((piece.map(|_| Piece { number: (value >> 4) as u32, more: value & 8 != 0 }), payload))
+}
+
+/// The value of the last option with this number, and the payload, in what is behind a token.
+fn split(bytes: &[u8], wanted: u32) -> Option<(Option<&[u8]>, &[u8])> {
+    let mut rest = bytes;
+    let (mut number, mut found) = (0, None);
     while let Some((&head, behind)) = rest.split_first() {
         rest = behind;
         if head == 0xff {
@@ -156,12 +166,11 @@ fn parts(bytes: &[u8], wanted: u32) -> Option<(Option<Piece>, &[u8])> {
         let length = extended(head & 0x0f, &mut rest)?;
         let (value, behind) = rest.split_at_checked(length as usize)?;
         rest = behind;
-        let value = value.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        if number == wanted && value & 7 == 6 {
-            piece = Some(Piece { number: (value >> 4) as u32, more: value & 8 != 0 });
+        if number == wanted {
+            found = Some(value);
         }
     }
-    Some((piece, rest))
+    Some((found, rest))
 }
 
 /// Reads the rest of a delta or length that begins with this nibble (RFC 7252 §3.1).
@@ -175,6 +184,49 @@ fn extended(nibble: u8, rest: &mut &[u8]) -> Option<u32> {
         14.. => None,
         small => Some(small.into()),
     }
+}
+
+/// `GET /b` with a query of eight bytes, confirmable or not.
+pub(crate) fn query(confirmable: bool, id: u16, token: u32, query: [u8; 8]) -> [u8; 19] {
+    let mut bytes = [0; 19];
+    bytes[..10].copy_from_slice(&request(id, token));
+    bytes[0] |= if confirmable { 0 } else { NON };
+    bytes[10] = 0x48;
+    bytes[11..].copy_from_slice(&query);
+    bytes
+}
+
+/// The answer to a request with any token: 2.05 with the query (15) as its payload, in the acknowledgement if the
+/// request is confirmable. This is the server behind a proxy.
+pub(crate) fn echo(request: &[u8]) -> Option<Vec<u8>> {
+    let (head, rest) = request.split_first_chunk::<4>()?;
+    let (token, options) = rest.split_at_checked(usize::from(head[0] & 0x0f))?;
+    let kind = if head[0] & NON == 0 { 0x20 } else { NON };
+    let mut bytes = vec![0x40 | kind | head[0] & 0x0f, CONTENT, head[2], head[3]];
+    bytes.extend(token);
+    bytes.push(0xff);
+    bytes.extend(split(options, 15)?.0?);
+    Some(bytes)
+}
+
+/// What a proxy hands on to a client.
+pub(crate) struct Handed<'a> {
+    pub(crate) confirmable: bool,
+    pub(crate) id: u16,
+    pub(crate) token: u32,
+    pub(crate) payload: &'a [u8],
+}
+
+/// Reads a 2.05 of any type, whose token has four bytes.
+pub(crate) fn handed(bytes: &[u8]) -> Option<Handed<'_>> {
+    let (id, token) = id_and_token(bytes)?;
+    let (_, payload) = split(bytes.get(8..)?, 0)?;
+    (bytes[1] == CONTENT).then_some(Handed { confirmable: bytes[0] & 0x30 == 0, id, token, payload })
+}
+
+/// Whether this is the empty acknowledgement.
+pub(crate) fn is_acknowledged(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x60, 0, _, _])
 }
 
 /// Message id and token of a request or response whose token has four bytes.
@@ -219,6 +271,23 @@ mod tests {
         assert!(!is_block(&bytes, 3, Piece { number: 16, more: true }, b"data"));
         assert!(!is_block(&bytes, 3, piece, b"date"));
         assert!(!is_block(&bytes, 4, piece, b"data"));
+    }
+
+    #[test]
+    fn a_server_behind_a_proxy_answers_with_the_query_and_any_token() {
+        let mut request = query(false, 7, 9, *b"12345678").to_vec();
+        assert_eq!(echo(&request), Some([&[0x54, 0x45, 0, 7, 0, 0, 0, 9, 0xff][..], b"12345678"].concat()));
+        request.splice(..8, [0x41, 1, 0, 7, 0xaa]);
+        assert_eq!(echo(&request), Some([&[0x61, 0x45, 0, 7, 0xaa, 0xff][..], b"12345678"].concat()));
+    }
+
+    #[test]
+    fn what_a_proxy_hands_on_may_have_options() {
+        let bytes = [&[0x44, 0x45, 1, 2, 0, 0, 0, 9, 0xc0, 0xff][..], b"12345678"].concat();
+        let handed = handed(&bytes).unwrap();
+        assert!(
+            handed.confirmable && handed.id == 0x0102 && handed.token == 9 && handed.payload == b"12345678"
+        );
     }
 
     #[test]

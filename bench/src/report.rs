@@ -1,10 +1,9 @@
 //! From measurements to what is read: ratios first, with what is wanted beside each, then the figures behind them.
 
-use crate::blocks::Direction;
-use crate::measure::{FanOut, Sessions, Stream, Throughput, Transfer};
+use crate::SHAPES;
+use crate::measure::{FanOut, Sessions, Throughput};
 use crate::observe::Shape;
-use crate::stream::Kind;
-use crate::{SHAPES, STREAMS, TRANSFERS};
+use crate::work::{self, Pace};
 
 /// All rounds of one subject.
 pub(crate) struct Results {
@@ -12,10 +11,8 @@ pub(crate) struct Results {
     pub(crate) few: Vec<Throughput>,
     pub(crate) many: Vec<Throughput>,
     pub(crate) sessions: Vec<Sessions>,
-    /// In the order of [`TRANSFERS`].
-    pub(crate) transfers: [Vec<Transfer>; TRANSFERS.len()],
-    /// In the order of [`STREAMS`].
-    pub(crate) streams: [Vec<Stream>; STREAMS.len()],
+    /// In the order of [`work::ALL`].
+    pub(crate) paces: [Vec<Pace>; work::ALL.len()],
     /// In the order of [`SHAPES`].
     pub(crate) fan_out: [Vec<FanOut>; SHAPES.len()],
 }
@@ -25,22 +22,6 @@ fn name_of_shape(shape: Shape) -> String {
     format!("{} x {}, {kind}", shape.peers, shape.each)
 }
 
-fn name_of_transfer((direction, peers): (Direction, usize)) -> String {
-    let method = if direction == Direction::Get { "GET" } else { "PUT" };
-    format!("{method} 256 KiB, {peers} at a time")
-}
-
-fn name_of_stream(kind: Kind) -> String {
-    match kind {
-        Kind::Gets { outstanding, idle: 0 } => format!("GETs over TCP, {outstanding} at a time"),
-        Kind::Gets { outstanding, idle } => {
-            format!("GETs over TCP, {outstanding} at a time, {idle} idle connections")
-        }
-        Kind::Down => "GET 1 MiB over TCP".to_owned(),
-        Kind::Up => "PUT 1 MiB over TCP".to_owned(),
-    }
-}
-
 impl Results {
     pub(crate) fn new(name: &str) -> Self {
         Self {
@@ -48,8 +29,7 @@ impl Results {
             few: Vec::new(),
             many: Vec::new(),
             sessions: Vec::new(),
-            transfers: [const { Vec::new() }; TRANSFERS.len()],
-            streams: [const { Vec::new() }; STREAMS.len()],
+            paces: [const { Vec::new() }; work::ALL.len()],
             fan_out: [const { Vec::new() }; SHAPES.len()],
         }
     }
@@ -103,8 +83,7 @@ impl Report {
                 self.rates(&format!("GETs, 8 peers, ours / {name}"), &ours.few, &reference.few, wanted);
                 let what = format!("GETs, 10,000 peers, ours / {name}");
                 self.rates(&what, &ours.many, &reference.many, Wanted::Anything);
-                self.transfers(ours, reference);
-                self.streams(ours, reference);
+                self.paces(ours, reference);
                 self.fan_out(ours, reference);
             }
         }
@@ -135,22 +114,12 @@ impl Report {
         self.line(&what, median(bytes), None, wish(Wanted::AtMost(400.0)));
     }
 
-    fn transfers(&mut self, ours: &Results, reference: &Results) {
-        for (kind, (a, b)) in TRANSFERS.into_iter().zip(ours.transfers.iter().zip(&reference.transfers)) {
-            let what = format!("{}, ours / {}", name_of_transfer(kind), reference.name);
-            let by_cpu = ratio(a, |t| 1.0 / t.cpu, b, |t| 1.0 / t.cpu);
-            let by_clock = ratio(a, |t| t.rate, b, |t| t.rate);
-            self.line(&what, by_cpu, by_clock, Wanted::AtLeast(1.0));
-        }
-    }
-
-    fn streams(&mut self, ours: &Results, reference: &Results) {
-        for (kind, (a, b)) in STREAMS.into_iter().zip(ours.streams.iter().zip(&reference.streams)) {
-            let what = format!("{}, ours / {}", name_of_stream(kind), reference.name);
-            let by_cpu = ratio(a, |t| 1.0 / t.cpu, b, |t| 1.0 / t.cpu);
-            let by_clock = ratio(a, |t| t.rate, b, |t| t.rate);
-            let is_among_idle = matches!(kind, Kind::Gets { idle: 1.., .. });
-            self.line(&what, by_cpu, by_clock, Wanted::AtLeast(if is_among_idle { 1.3 } else { 1.0 }));
+    fn paces(&mut self, ours: &Results, reference: &Results) {
+        for (work, (a, b)) in work::ALL.into_iter().zip(ours.paces.iter().zip(&reference.paces)) {
+            let what = format!("{}, ours / {}", work.name(), reference.name);
+            let by_cpu = ratio(a, |p| 1.0 / p.cpu, b, |p| 1.0 / p.cpu);
+            let by_clock = ratio(a, |p| p.rate, b, |p| p.rate);
+            self.line(&what, by_cpu, by_clock, Wanted::AtLeast(work.wanted()));
         }
     }
 
@@ -189,7 +158,11 @@ impl Report {
 
     fn figures(&self, all: &[Results]) {
         println!("\nFigures behind them (medians; they hold for this machine at this hour)");
-        println!("  server       peers     GET/s  p50 us  p99 us  lost  server CPU s / 1,000   server busy");
+        if all.iter().any(|results| !results.few.is_empty()) {
+            println!(
+                "  server       peers     GET/s  p50 us  p99 us  lost  server CPU s / 1,000   server busy"
+            );
+        }
         for results in all {
             for (peers, rounds) in [("8", &results.few), ("10,000", &results.many)] {
                 let of = |value: fn(&Throughput) -> f64| median(rounds.iter().map(value).collect());
@@ -206,29 +179,21 @@ impl Report {
                 );
             }
         }
-        println!("  server       bodies                          per s   server CPU ms each");
+        if all.iter().any(|results| results.paces.iter().any(|rounds| !rounds.is_empty())) {
+            println!("  server       work                                        per s   server CPU us each");
+        }
         for results in all {
-            for (kind, rounds) in TRANSFERS.into_iter().zip(&results.transfers) {
-                let of = |value: fn(&Transfer) -> f64| median(rounds.iter().map(value).collect());
-                let (Some(rate), Some(cpu)) = (of(|t| t.rate), of(|t| t.cpu)) else { continue };
-                let what = name_of_transfer(kind);
-                println!("  {:<12} {what:<26} {rate:>10.0} {:>20.2}", results.name, cpu * 1e3);
+            for (work, rounds) in work::ALL.into_iter().zip(&results.paces) {
+                let of = |value: fn(&Pace) -> f64| median(rounds.iter().map(value).collect());
+                let (Some(rate), Some(cpu)) = (of(|p| p.rate), of(|p| p.cpu)) else { continue };
+                println!("  {:<12} {:<38} {rate:>10.0} {:>20.2}", results.name, work.name(), cpu * 1e6);
             }
         }
-        println!(
-            "  server       over TCP                                            per s   server CPU us each"
-        );
-        for results in all {
-            for (kind, rounds) in STREAMS.into_iter().zip(&results.streams) {
-                let of = |value: fn(&Stream) -> f64| median(rounds.iter().map(value).collect());
-                let (Some(rate), Some(cpu)) = (of(|t| t.rate), of(|t| t.cpu)) else { continue };
-                let what = name_of_stream(kind);
-                println!("  {:<12} {what:<46} {rate:>10.0} {:>20.2}", results.name, cpu * 1e6);
-            }
+        if all.iter().any(|results| results.fan_out.iter().any(|rounds| !rounds.is_empty())) {
+            println!(
+                "  server       observers                  notified/s   CPU us each  outside of the system  lost"
+            );
         }
-        println!(
-            "  server       observers                  notified/s   CPU us each  outside of the system  lost"
-        );
         for results in all {
             for (shape, rounds) in SHAPES.into_iter().zip(&results.fan_out) {
                 let of = |value: fn(&FanOut) -> f64| median(rounds.iter().map(value).collect());
@@ -247,9 +212,11 @@ impl Report {
                 );
             }
         }
-        println!(
-            "  server      new sessions/s (existing, CPU us each)                       bytes/session: idle, after a GET"
-        );
+        if all.iter().any(|results| !results.sessions.is_empty()) {
+            println!(
+                "  server      new sessions/s (existing, CPU us each)                       bytes/session: idle, after a GET"
+            );
+        }
         for results in all.iter().filter(|results| !results.sessions.is_empty()) {
             let at: Vec<String> = (0..results.steps())
                 .filter_map(|step| {

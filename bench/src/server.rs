@@ -1,44 +1,92 @@
 //! The servers under test: how each is compiled, started, watched and ended.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{env, fs};
 
-/// A server that can be started any number of times.
+use crate::work::Work;
+
+/// Where a library is.
+pub(crate) struct Library {
+    /// The folder of `libcoap-3-notls.so`.
+    pub(crate) plain: PathBuf,
+    /// The folder of `libcoap-3-openssl.so`, if that is to be measured.
+    pub(crate) secured: Option<PathBuf>,
+    /// The folder that holds `coap3/coap.h`.
+    pub(crate) include: PathBuf,
+}
+
+impl Library {
+    fn has_proxies(&self) -> io::Result<bool> {
+        let said = fs::read_to_string(self.include.join("coap3/coap_defines.h"))?;
+        Ok(said.contains("#define COAP_PROXY_SUPPORT 1"))
+    }
+}
+
+/// A library under test, by the programs that were compiled against it.
 pub(crate) struct Subject {
     /// Its name in the report.
     pub(crate) name: String,
-    /// Whether new sessions and memory are measured on it.
-    pub(crate) has_sessions: bool,
+    /// Whether more than small requests is measured on it.
+    pub(crate) is_whole: bool,
+    /// `server.c` without security.
+    pub(crate) plain: Program,
+    /// `server.c` with the library's variant for (D)TLS.
+    pub(crate) secured: Option<Program>,
+    /// `proxy.c`.
+    pub(crate) proxy: Option<Program>,
+}
+
+/// A server that can be started any number of times.
+pub(crate) struct Program {
     command: Vec<OsString>,
     library_path: Option<PathBuf>,
 }
+
+/// What is compiled.
+#[derive(Clone, Copy)]
+struct Source {
+    /// The file without its extension.
+    name: &'static str,
+    variant: &'static str,
+}
+
+const PLAIN: Source = Source { name: "server", variant: "notls" };
+const SECURED: Source = Source { name: "server", variant: "openssl" };
+const PROXY: Source = Source { name: "proxy", variant: "notls" };
 
 impl Subject {
     /// This program itself, as a responder without a library.
     pub(crate) fn bare() -> io::Result<Self> {
         let command = vec![env::current_exe()?.into(), "bare".into()];
-        Ok(Self { name: "bare".into(), has_sessions: false, command, library_path: None })
+        let plain = Program { command, library_path: None };
+        Ok(Self { name: "bare".into(), is_whole: false, plain, secured: None, proxy: None })
     }
 
-    /// `server.c` compiled against the library in `lib` with the headers in `include`.
-    pub(crate) fn ours(lib: &Path, include: &Path, work: &Path) -> io::Result<Self> {
-        let program = compile("ours", lib, include, work)?;
+    /// The library built here.
+    pub(crate) fn ours(library: &Library, work: &Path) -> io::Result<Self> {
+        let program = |source, lib: &Path| -> io::Result<Program> {
+            let program = compile("ours", source, lib, &library.include, work)?;
+            Ok(Program { command: vec![program.into()], library_path: Some(fs::canonicalize(lib)?) })
+        };
         Ok(Self {
             name: "ours".into(),
-            has_sessions: true,
-            command: vec![program.into()],
-            library_path: Some(fs::canonicalize(lib)?),
+            is_whole: true,
+            plain: program(PLAIN, &library.plain)?,
+            secured: library.secured.as_deref().map(|lib| program(SECURED, lib)).transpose()?,
+            proxy: library.has_proxies()?.then(|| program(PROXY, &library.plain)).transpose()?,
         })
     }
 
-    /// `server.c` compiled against the reference in `root`/`version`, if it is there.
+    /// The reference in `root`/`version`, if it is there.
     ///
-    /// A reference that was built for a newer system brings its own loader and C library in `runtime`.
+    /// One that was built for a newer system brings its own loader and C library in `runtime`. The library for (D)TLS
+    /// is the system's all the same, as it is for ours: what it takes must not be part of a ratio.
     pub(crate) fn reference(version: &str, root: &Path, work: &Path) -> io::Result<Option<Self>> {
         let root = root.join(version);
         let triplet = format!("{}-linux-gnu", env::consts::ARCH);
@@ -46,31 +94,63 @@ impl Subject {
         if !lib.join("libcoap-3-notls.so.3").exists() {
             return Ok(None);
         }
-        let program = compile(version, &lib, &root.join("usr/include"), work)?;
         let runtime = root.join("runtime/usr/lib").join(&triplet);
-        let mut command: Vec<OsString> = Vec::new();
-        let mut library_path = None;
-        match fs::read_dir(&runtime).ok().and_then(loader) {
-            Some(loader) => {
-                let path = env::join_paths([&lib, &runtime]).map_err(io::Error::other)?;
-                command.extend([loader.into(), "--library-path".into(), path, program.into()]);
-            }
-            None => {
-                command.push(program.into());
-                library_path = Some(lib);
-            }
-        }
-        // An older one is there for its rate; what sessions cost is asked of the one we are measured against.
-        let has_sessions = version == "4.3.5";
-        Ok(Some(Self { name: version.into(), has_sessions, command, library_path }))
+        let loader = fs::read_dir(&runtime).ok().and_then(loader);
+        let security = system_security(work)?;
+        let program = |source| -> io::Result<Program> {
+            let program = compile(version, source, &lib, &root.join("usr/include"), work)?;
+            let Some(loader) = &loader else {
+                return Ok(Program { command: vec![program.into()], library_path: Some(lib.clone()) });
+            };
+            let path = env::join_paths([&lib, &security, &runtime]).map_err(io::Error::other)?;
+            let command = vec![loader.into(), "--library-path".into(), path, program.into()];
+            Ok(Program { command, library_path: None })
+        };
+        // An older one is there for its rate; all else is asked of the one we are measured against.
+        let is_whole = version == "4.3.5";
+        let if_whole = |source| is_whole.then(|| program(source)).transpose();
+        Ok(Some(Self {
+            name: version.into(),
+            is_whole,
+            plain: program(PLAIN)?,
+            secured: if_whole(SECURED)?,
+            proxy: if_whole(PROXY)?,
+        }))
     }
 
-    /// Starts it on a free port, on `core` if given, and waits until it says that it is ready. `role` says what it
-    /// serves besides small GETs.
+    /// Whether `work` can be measured on it.
+    pub(crate) fn can(&self, work: Work) -> bool {
+        self.program(work).is_some()
+    }
+
+    /// The program that does `work`.
+    pub(crate) fn program(&self, work: Work) -> Option<&Program> {
+        match work {
+            Work::Bodies(..) | Work::Stream(_) => Some(&self.plain),
+            Work::Handshakes(..)
+            | Work::SecuredGets { .. }
+            | Work::SecuredBodies(_)
+            | Work::SecuredStream(_) => self.secured.as_ref(),
+            Work::Proxied(_) => self.proxy.as_ref(),
+        }
+    }
+
+    /// Starts the plain server; `role` says what it serves besides small GETs.
     pub(crate) fn start(&self, core: Option<usize>, role: Option<&str>) -> io::Result<Server> {
+        self.plain.start(core, role)
+    }
+}
+
+impl Program {
+    /// Starts it on a free port, on `core` if given, and waits until it says that it is ready.
+    pub(crate) fn start<T: AsRef<OsStr>>(
+        &self,
+        core: Option<usize>,
+        words: impl IntoIterator<Item = T>,
+    ) -> io::Result<Server> {
         let port = free_port()?;
         let mut command = Command::new(&self.command[0]);
-        command.args(&self.command[1..]).arg(port.to_string()).args(role);
+        command.args(&self.command[1..]).arg(port.to_string()).args(words);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         if let Some(path) = &self.library_path {
             command.env("LD_LIBRARY_PATH", path);
@@ -93,9 +173,28 @@ impl Subject {
         let server = Server { child, port };
         match line.strip_prefix("ready") {
             Some(_) => Ok(server),
-            None => Err(io::Error::other(format!("the server `{}` did not start", self.name))),
+            None => Err(io::Error::other(format!("{command:?} did not start"))),
         }
     }
+}
+
+/// A folder with nothing but links to this machine's OpenSSL: the folder where that is has its C library too.
+fn system_security(work: &Path) -> io::Result<PathBuf> {
+    let folder = work.join("security");
+    fs::create_dir_all(&folder)?;
+    for name in ["libssl.so.3", "libcrypto.so.3"] {
+        let said = Command::new(compiler()).arg(format!("-print-file-name={name}")).output()?;
+        let place = PathBuf::from(String::from_utf8_lossy(&said.stdout).trim());
+        // The compiler says the name alone if it does not find it.
+        if !place.is_absolute() {
+            return Err(io::Error::other(format!("{name} is not found")));
+        }
+        match symlink(place, folder.join(name)) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            _ => {}
+        }
+    }
+    Ok(folder)
 }
 
 /// A port that is free for UDP and for TCP.
@@ -116,20 +215,25 @@ fn loader(entries: fs::ReadDir) -> Option<PathBuf> {
     entries.flatten().map(|entry| entry.path()).find(is_loader)
 }
 
-fn compile(name: &str, lib: &Path, include: &Path, work: &Path) -> io::Result<PathBuf> {
-    let program = work.join(format!("server-{name}"));
-    let cc = env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let done = Command::new(cc)
+fn compiler() -> OsString {
+    env::var_os("CC").unwrap_or_else(|| "cc".into())
+}
+
+fn compile(name: &str, source: Source, lib: &Path, include: &Path, work: &Path) -> io::Result<PathBuf> {
+    let program = work.join(format!("{}-{}-{name}", source.name, source.variant));
+    let file = format!("{}.c", source.name);
+    let done = Command::new(compiler())
         .args(["-O2", "-Wall", "-I"])
         .arg(include)
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("server.c"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file))
         .arg("-L")
         .arg(lib)
-        .args(["-lcoap-3-notls", "-Wl,--unresolved-symbols=ignore-in-shared-libs", "-o"])
+        .arg(format!("-lcoap-3-{}", source.variant))
+        .args(["-Wl,--unresolved-symbols=ignore-in-shared-libs", "-o"])
         .arg(&program)
         .status()?;
     if !done.success() {
-        return Err(io::Error::other(format!("server.c does not compile against {}", lib.display())));
+        return Err(io::Error::other(format!("{file} does not compile against {}", lib.display())));
     }
     Ok(program)
 }

@@ -1,16 +1,16 @@
-//! Requests over TCP (RFC 8323): small GETs, one or many at a time, alone or beside idle connections, and bodies of
+//! Requests over TCP or TLS (RFC 8323): small GETs, one or many at a time, alone or beside idle connections, and bodies of
 //! 1 MiB, which go in one message each where both sides take such large ones.
 
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
+
+use crate::wire::{self, PATIENCE, Wire};
+use crate::work::{Done, Worker};
 
 /// The size of the large body.
 const BODY: usize = 1 << 20;
 /// A CSM that says: messages of up to 8 MiB, and blocks.
-const CSM: [u8; 7] = [0x50, 0xe1, 0x23, 0x80, 0x01, 0x00, 0x20];
-/// Without an answer for so long, the server is taken to be broken.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const CSM: [u8; 7] = [0x50, 0xe1, 0x23, 0x80, 0x01, 0x00, 0x20];
 /// What a message is at least: length and code.
 const CODE_AT: usize = 1;
 
@@ -25,26 +25,17 @@ pub(crate) enum Kind {
     Up,
 }
 
-/// What came of it.
-pub(crate) struct Streamed {
-    pub(crate) answered: u32,
-    pub(crate) seconds: f64,
-}
-
 /// A connection on which both sides have said what they take.
 struct Connection {
-    stream: TcpStream,
+    wire: Box<dyn Wire>,
     /// What has come and is not taken yet.
     pending: Vec<u8>,
 }
 
 impl Connection {
-    fn open(port: u16) -> io::Result<Self> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(&CSM)?;
-        let mut connection = Self { stream, pending: Vec::new() };
+    fn open(mut wire: Box<dyn Wire>) -> io::Result<Self> {
+        wire.write_all(&CSM)?;
+        let mut connection = Self { wire, pending: Vec::new() };
         let csm = connection.message()?;
         if csm.first() != Some(&0xe1) {
             return Err(io::Error::other("the first message is no CSM"));
@@ -64,23 +55,28 @@ impl Connection {
         }
     }
 
-    /// Waits for more bytes. While they are due it does not sleep: waking it would be the server's work.
+    /// Waits for more bytes.
     fn more(&mut self) -> io::Result<()> {
         let mut room = [0; 64 << 10];
         let begin = Instant::now();
-        self.stream.set_nonblocking(true)?;
-        let read = loop {
-            match self.stream.read(&mut room) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock && begin.elapsed() < PATIENCE => {
-                    std::hint::spin_loop();
+        loop {
+            match wire::read_now(&mut *self.wire, &mut room)? {
+                Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Some(n) => {
+                    self.pending.extend_from_slice(&room[..n]);
+                    return Ok(());
                 }
-                Ok(0) => break Err(io::ErrorKind::UnexpectedEof.into()),
-                read => break read,
+                None if begin.elapsed() < PATIENCE => std::hint::spin_loop(),
+                None => return Err(io::ErrorKind::TimedOut.into()),
             }
-        };
-        self.stream.set_nonblocking(false)?;
-        self.pending.extend_from_slice(&room[..read?]);
-        Ok(())
+        }
+    }
+
+    /// Sends all of `bytes`, however long the server does not read.
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.wire.set_nonblocking(false)?;
+        self.wire.write_all(bytes)?;
+        self.wire.set_nonblocking(true)
     }
 }
 
@@ -100,9 +96,15 @@ fn extent(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// GET /b with a token of its own.
-fn small(serial: u32) -> [u8; 8] {
+pub(crate) fn small(serial: u32) -> [u8; 8] {
     let [a, b, c, d] = serial.to_be_bytes();
     [0x24, 0x01, a, b, c, d, 0xb1, b'b']
+}
+
+/// 2.05 "hello" with that token: what the servers answer.
+pub(crate) fn answer(serial: u32) -> [u8; 12] {
+    let [a, b, c, d] = serial.to_be_bytes();
+    [0x64, 0x45, a, b, c, d, 0xff, b'h', b'e', b'l', b'l', b'o']
 }
 
 /// The connections of a measurement.
@@ -113,20 +115,23 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn open(port: u16, kind: Kind) -> io::Result<Self> {
+    /// Makes the connections of `open`.
+    pub(crate) fn open(kind: Kind, open: impl Fn() -> io::Result<Box<dyn Wire>>) -> io::Result<Self> {
+        let connect = || Connection::open(open()?);
         let idle = if let Kind::Gets { idle, .. } = kind { idle } else { 0 };
-        let idle = (0..idle).map(|_| Connection::open(port)).collect::<io::Result<Vec<_>>>()?;
-        Ok(Self { kind, busy: Connection::open(port)?, _idle: idle })
+        let idle = (0..idle).map(|_| connect()).collect::<io::Result<Vec<_>>>()?;
+        Ok(Self { kind, busy: connect()?, _idle: idle })
     }
+}
 
-    /// Works for `time`.
-    pub(crate) fn run(&mut self, time: Duration) -> io::Result<Streamed> {
+impl Worker for Client {
+    fn run(&mut self, time: Duration) -> io::Result<Done> {
         let start = Instant::now();
         let answered = match self.kind {
             Kind::Gets { outstanding, .. } => gets(&mut self.busy, outstanding, time)?,
             Kind::Down | Kind::Up => bodies(&mut self.busy, self.kind, time)?,
         };
-        Ok(Streamed { answered, seconds: start.elapsed().as_secs_f64() })
+        Ok(Done { times: f64::from(answered), seconds: start.elapsed().as_secs_f64() })
     }
 }
 
@@ -134,7 +139,7 @@ fn gets(connection: &mut Connection, outstanding: u32, time: Duration) -> io::Re
     let start = Instant::now();
     let (mut sent, mut answered) = (outstanding, 0u32);
     let first: Vec<u8> = (0..outstanding).flat_map(small).collect();
-    connection.stream.write_all(&first)?;
+    connection.send(&first)?;
     let mut next = Vec::new();
     while answered < sent {
         let mut at = 0;
@@ -155,7 +160,7 @@ fn gets(connection: &mut Connection, outstanding: u32, time: Duration) -> io::Re
         }
         connection.pending.drain(..at);
         if !next.is_empty() {
-            connection.stream.write_all(&next)?;
+            connection.send(&next)?;
         }
         if answered < sent {
             connection.more()?;
@@ -183,7 +188,7 @@ fn bodies(connection: &mut Connection, kind: Kind, time: Duration) -> io::Result
     let start = Instant::now();
     let mut answered = 0;
     while answered == 0 || start.elapsed() < time {
-        connection.stream.write_all(&request)?;
+        connection.send(&request)?;
         let message = connection.message()?;
         let right = match kind {
             Kind::Up => message[0] == 0x44,
