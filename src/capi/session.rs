@@ -447,10 +447,12 @@ pub unsafe extern "C" fn coap_session_send_ping(session: *mut coap_session_t) ->
     ffi_or(COAP_INVALID_MID, || {
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { share(session) }?;
-        let ping = session.change(|s| match s.transport.is_reliable() {
-            true if s.state != State::Established => None,
-            true => Some(Pdu::new(Type::Confirmable, Code::PING, Mid(0), 0)),
-            false => Some(Pdu::new(Type::Confirmable, Code::EMPTY, s.new_mid(), 0)),
+        let ping = session.change(|s| {
+            let has_connection = s.transport.is_reliable() || s.transport.is_secure();
+            (s.state == State::Established || !has_connection).then(|| match s.transport.is_reliable() {
+                true => Pdu::new(Type::Confirmable, Code::PING, Mid(0), 0),
+                false => Pdu::new(Type::Confirmable, Code::EMPTY, s.new_mid(), 0),
+            })
         })?;
         super::net_send::send(&session, ping?)
     })

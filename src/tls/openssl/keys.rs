@@ -102,11 +102,15 @@ fn private_key(source: &Source) -> Result<PKey<Private>, SetupError> {
     }
 }
 
-/// OpenSSL's name for the kinds of `coap_asn1_privatekey_type_t`, which have its numbers.
+/// OpenSSL's name for a kind of `coap_asn1_privatekey_type_t`.
 fn id(kind: u32) -> Option<Id> {
-    match i32::try_from(kind).ok()? {
-        19 => Some(Id::RSA),
-        kind => Some(Id::from_raw(kind)),
+    match kind {
+        1 | 2 => Some(Id::RSA),
+        3..=7 => Some(Id::DSA),
+        8 => Some(Id::DH),
+        9 => Some(Id::DHX),
+        10 => Some(Id::EC),
+        _ => None,
     }
 }
 
@@ -132,4 +136,25 @@ pub(super) fn files(keys: &Keys) -> impl Iterator<Item = &std::path::Path> {
         Source::File(path, _) => Some(path.as_path()),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::Secret;
+    use openssl::ec::{EcGroup, EcKey};
+    use openssl::nid::Nid;
+
+    #[test]
+    fn a_private_key_in_der_is_of_the_kind_that_is_said() {
+        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let key = EcKey::generate(&group).unwrap().private_key_to_der().unwrap();
+        let read =
+            |kind| private_key(&Source::Memory(Secret::from(&key[..]), Encoding::Der { kind })).is_ok();
+        const NOT_SAID: u32 = 0;
+        const RSA: u32 = 1;
+        const EC: u32 = 10;
+        assert!(read(NOT_SAID) && read(EC));
+        assert!(!read(RSA) && !read(Nid::X9_62_ID_ECPUBLICKEY.as_raw().cast_unsigned()));
+    }
 }
