@@ -56,7 +56,7 @@
 #define COAP_WITH_LIBMBEDTLS 0
 
 /** OpenSSL. */
-#define COAP_WITH_LIBOPENSSL 0
+#define COAP_WITH_LIBOPENSSL 1
 
 /** TinyDTLS. */
 #define COAP_WITH_LIBTINYDTLS 0

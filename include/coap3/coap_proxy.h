@@ -9,6 +9,7 @@
 #include "libcoap.h"
 #include "coap_forward_decls.h"
 #include "coap_dtls.h"
+#include "coap_net.h"
 #include "coap_pdu.h"
 #include "coap_uri.h"
 #include "coap_oscore.h"
