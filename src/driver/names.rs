@@ -7,9 +7,9 @@ use crate::address::Address;
 use crate::protocol::Instant;
 use core::time::Duration;
 use hashbrown::HashMap;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
+use std::io;
 use std::sync::Arc;
-use std::sync::mpsc;
 
 /// How long one is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -24,83 +24,85 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 
 /// What is known of names.
 #[derive(Default)]
-pub(super) struct Names(Arc<Mutex<Table>>);
+pub(super) struct Names(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    table: Mutex<Table>,
+    /// One more name is known.
+    learnt: Condvar,
+}
 
 #[derive(Default)]
 struct Table {
-    known: HashMap<String, (Vec<Address>, Instant)>,
+    known: HashMap<String, Known>,
     under_way: usize,
 }
 
+/// The addresses of a name, or why there are none.
+struct Known {
+    addresses: Result<Vec<Address>, String>,
+    until: Instant,
+}
+
 impl Table {
-    fn learn(&mut self, now: Instant, name: String, addresses: Vec<Address>) {
+    fn learn(&mut self, now: Instant, name: String, addresses: Result<Vec<Address>, String>) {
         if self.known.len() >= MAX_KNOWN {
-            self.known.retain(|_, (_, until)| now < *until);
+            self.known.retain(|_, known| now < known.until);
         }
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
-        let keep = if addresses.is_empty() { UNKNOWN_FOR } else { KNOWN_FOR };
-        self.known.insert(name, (addresses, now + keep));
+        let until = now + if addresses.is_ok() { KNOWN_FOR } else { UNKNOWN_FOR };
+        self.known.insert(name, Known { addresses, until });
+    }
+
+    fn get(&self, name: &str) -> Option<&Known> {
+        self.known.get(name).filter(|known| crate::clock::now() < known.until)
     }
 }
+
+type LookUp = fn(&str, i32) -> io::Result<Vec<Address>>;
 
 impl Names {
     /// The addresses of a host, with port 0; none if there are none or that was not found out in time.
     pub(super) fn resolve(&self, host: &str) -> Vec<Address> {
-        self.resolve_by(host, PATIENCE, crate::net::resolve::resolve)
+        let resolved = self.resolve_by(host, PATIENCE, crate::net::resolve::resolve);
+        resolved.unwrap_or_else(|e| {
+            crate::log!(WARN, "getaddrinfo: {e}");
+            Vec::new()
+        })
     }
 
-    fn resolve_by(
-        &self,
-        host: &str,
-        patience: Duration,
-        look_up: fn(&str, i32) -> std::io::Result<Vec<Address>>,
-    ) -> Vec<Address> {
+    fn resolve_by(&self, host: &str, patience: Duration, look_up: LookUp) -> Result<Vec<Address>, String> {
         // An address needs no name service.
         if let Ok(addresses) = look_up(host, libc::AI_NUMERICHOST) {
-            return addresses;
+            return Ok(addresses);
         }
-        let (done, answer) = mpsc::channel();
-        {
-            let mut table = self.0.lock();
-            let now = crate::clock::now();
-            if let Some((addresses, _)) = table.known.get(host).filter(|(_, until)| now < *until) {
-                return addresses.clone();
-            }
-            if table.under_way >= MAX_UNDER_WAY {
-                crate::log!(WARN, "too many names are being looked up: {host} is not");
-                return Vec::new();
-            }
-            let (shared, name) = (Arc::clone(&self.0), host.to_string());
-            let thread = std::thread::Builder::new().name("coap-names".into()).spawn(move || {
-                let found = look_up(&name, 0).map_err(|e| e.to_string());
-                let addresses = found.as_ref().map_or_else(|_| Vec::new(), Clone::clone);
-                {
-                    let mut table = shared.lock();
-                    table.under_way -= 1;
-                    table.learn(crate::clock::now(), name, addresses);
-                }
-                // Nobody may wait any more.
-                let _ = done.send(found);
-            });
-            match thread {
-                Ok(_) => table.under_way += 1,
-                Err(e) => {
-                    crate::log!(WARN, "cannot look up {host}: {e}");
-                    return Vec::new();
-                }
-            }
+        let mut table = self.0.table.lock();
+        if let Some(known) = table.get(host) {
+            return known.addresses.clone();
         }
-        match answer.recv_timeout(patience) {
-            Ok(Ok(addresses)) => addresses,
-            Ok(Err(e)) => {
-                crate::log!(WARN, "getaddrinfo: {e}");
-                Vec::new()
-            }
-            Err(_) => {
-                crate::log!(WARN, "getaddrinfo: no answer for {host} in {} s", patience.as_secs());
-                Vec::new()
+        if table.under_way >= MAX_UNDER_WAY {
+            return Err(format!("{host} is one name too many to be looked up"));
+        }
+        let (shared, name) = (Arc::clone(&self.0), host.to_string());
+        let thread = std::thread::Builder::new().name("coap-names".into()).spawn(move || {
+            let found = look_up(&name, 0).map_err(|e| e.to_string());
+            let mut table = shared.table.lock();
+            table.under_way -= 1;
+            table.learn(crate::clock::now(), name, found);
+            shared.learnt.notify_all();
+        });
+        thread.map_err(|e| e.to_string())?;
+        table.under_way += 1;
+        let end = std::time::Instant::now() + patience;
+        loop {
+            let is_late = self.0.learnt.wait_until(&mut table, end).timed_out();
+            match table.get(host) {
+                Some(known) => return known.addresses.clone(),
+                None if is_late => return Err(format!("no answer for {host} in time")),
+                None => {}
             }
         }
     }
@@ -109,7 +111,6 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io;
 
     fn address() -> Vec<Address> {
         vec![Address::Ip(([10, 0, 0, 1], 0).into())]
@@ -121,7 +122,7 @@ mod tests {
             libc::AI_NUMERICHOST => Ok(address()),
             _ => Err(io::ErrorKind::NotFound.into()),
         };
-        assert_eq!(Names::default().resolve_by("10.0.0.1", Duration::ZERO, never), address());
+        assert_eq!(Names::default().resolve_by("10.0.0.1", Duration::ZERO, never), Ok(address()));
     }
 
     #[test]
@@ -132,10 +133,10 @@ mod tests {
         };
         let unknown = |_: &str, _| Err(io::ErrorKind::NotFound.into());
         let names = Names::default();
-        assert_eq!(names.resolve_by("a", PATIENCE, found), address());
-        assert_eq!(names.resolve_by("a", PATIENCE, unknown), address());
-        assert_eq!(names.resolve_by("b", PATIENCE, unknown), []);
-        assert_eq!(names.resolve_by("b", PATIENCE, found), [], "not asked again at once");
+        assert_eq!(names.resolve_by("a", PATIENCE, found), Ok(address()));
+        assert_eq!(names.resolve_by("a", PATIENCE, unknown), Ok(address()));
+        assert!(names.resolve_by("b", PATIENCE, unknown).is_err());
+        assert!(names.resolve_by("b", PATIENCE, found).is_err(), "not asked again at once");
     }
 
     #[test]
@@ -148,16 +149,16 @@ mod tests {
         };
         let names = Names::default();
         for n in 0..MAX_UNDER_WAY + 3 {
-            assert_eq!(names.resolve_by(&n.to_string(), Duration::from_millis(1), stuck), []);
+            assert!(names.resolve_by(&n.to_string(), Duration::from_millis(1), stuck).is_err());
         }
-        assert_eq!(names.0.lock().under_way, MAX_UNDER_WAY);
+        assert_eq!(names.0.table.lock().under_way, MAX_UNDER_WAY);
     }
 
     #[test]
     fn what_is_known_has_a_limit() {
         let mut table = Table::default();
         for n in 0..10 * MAX_KNOWN {
-            table.learn(Instant(1), n.to_string(), address());
+            table.learn(Instant(1), n.to_string(), Ok(address()));
         }
         assert!(table.known.len() <= MAX_KNOWN);
     }
