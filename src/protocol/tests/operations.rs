@@ -1,7 +1,10 @@
 //! Any sequence of calls and datagrams: nothing panics, the tables agree with each other, and the
 //! next deadline never lies in the past.
 
+use crate::message::uri::Scheme;
 use crate::message::{Code, Mid, Number, Pdu, Type};
+use crate::protocol::engine::Datagram;
+use crate::protocol::proxy::UpstreamKey;
 use crate::protocol::session::{Role, SessionId};
 use crate::protocol::simulation::{ACK, CON, NON, Peer, RST, Turn};
 use core::time::Duration;
@@ -25,6 +28,12 @@ enum Operation {
     Answer {
         kind: Type,
         code: Code,
+    },
+    /// The same from the server that requests are forwarded to.
+    FromUpstream {
+        kind: Type,
+        code: u8,
+        option: Option<(u16, Vec<u8>)>,
     },
     Send {
         session: usize,
@@ -55,11 +64,12 @@ enum Operation {
 use Operation::*;
 
 /// What the resources of the server do, by path.
-const PATHS: [&str; 5] = ["now", "later", "never", "separate", "nested"];
+const PATHS: [&str; 6] = ["now", "later", "never", "separate", "nested", "forwarded"];
 
-fn serve(turn: &mut Turn<'_>, path: &str) {
+fn serve(turn: &mut Turn<'_>, path: &str, upstream: SessionId) {
     let session = turn.exchange.session;
     match path {
+        "forwarded" => super::proxying::forward(turn, upstream),
         "now" => turn.reply(Code::CONTENT, b"x"),
         "later" if turn.is_delayed() => turn.reply(Code::CONTENT, b"x"),
         // With a token that waits already, the answer never comes.
@@ -105,6 +115,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         }),
         4 => (kind(), prop_oneof![Just(Code::EMPTY), Just(Code::CONTENT), Just(Code::FORBIDDEN)])
             .prop_map(|(kind, code)| Answer { kind, code }),
+        6 => (kind(), prop_oneof![Just(0u8), Just(0x21), Just(0x45), Just(0x84)], proptest::option::of(option()))
+            .prop_map(|(kind, code, option)| FromUpstream { kind, code, option }),
         8 => (session(), kind(), code(), proptest::option::of(0u16..6), token())
             .prop_map(|(session, kind, code, mid, token)| Send { session, kind, code, mid, token }),
         8 => prop_oneof![0u64..10, 0u64..5_000, 0u64..400_000].prop_map(Wait),
@@ -129,17 +141,22 @@ struct Run {
     peer: Peer,
     /// What the host sent last, and in which session.
     last: Option<Pdu>,
+    /// The session that requests are forwarded over.
+    upstream: SessionId,
 }
 
 impl Run {
     fn new() -> Self {
         let mut peer = Peer::of_server();
-        for path in PATHS {
-            peer.host.serve(path, move |turn| serve(turn, path));
-        }
         let remote = peer.address.clone();
-        peer.host.connect(peer.now, &remote);
-        Run { peer, last: None }
+        let upstream = peer.host.connect(peer.now, &remote);
+        for path in PATHS {
+            peer.host.serve(path, move |turn| serve(turn, path, upstream));
+        }
+        let key = UpstreamKey { scheme: Scheme::Coap, remote, host: None, credentials: [0; 3], client: None };
+        peer.host.engine.add_upstream(peer.now, upstream, key, Some(Duration::from_secs(100)));
+        peer.host.relays = true;
+        Run { peer, last: None, upstream }
     }
 
     fn session(&self, number: usize) -> Option<SessionId> {
@@ -175,6 +192,17 @@ impl Run {
                 let token = if code.is_empty() { Vec::new() } else { last.token().to_vec() };
                 let mid = last.mid().0;
                 self.peer.send(*kind, *code, &token, mid).go();
+            }
+            FromUpstream { kind, code, option } => {
+                let Some(last) = &self.last else { return };
+                let token = if *code == 0 { &[][..] } else { last.token() };
+                let mut pdu = Self::message(*kind, *code, last.mid().0, token);
+                if let Some((number, value)) = option.as_ref().filter(|_| *code != 0) {
+                    let _ = pdu.add_option(Number(*number), value);
+                }
+                let bytes = pdu.encode_udp().to_vec();
+                let datagram = Datagram { bytes: &bytes, multicast: false };
+                self.peer.host.engine.handle_datagram(now, self.upstream, datagram);
             }
             Send { session, kind, code, mid, token } => {
                 let Some(id) = self.session(*session) else { return };
@@ -227,7 +255,7 @@ impl Run {
                     params.ack_timeout.integer = *ack_timeout;
                 }
             }
-            Bytes(_) | Message { .. } | Answer { .. } | Send { .. } | Wait(_) => {}
+            Bytes(_) | Message { .. } | Answer { .. } | FromUpstream { .. } | Send { .. } | Wait(_) => {}
         }
     }
 
@@ -244,7 +272,11 @@ impl Run {
         let census = engine.census();
         assert_eq!(asyncs as usize, census.asyncs);
         assert!(census.deadlines >= census.outstanding);
-        assert!(census.deadlines <= census.outstanding + census.asyncs + census.leisurely + census.sessions);
+        let proxying = census.relays + census.upstreams;
+        let most = census.outstanding + census.asyncs + census.leisurely + census.sessions + proxying;
+        assert!(census.deadlines <= most);
+        let forwarded: u32 = engine.sessions().iter().map(|(_, s)| s.forwarded).sum();
+        assert!(forwarded as usize <= census.relays);
         let leisurely: u32 = engine.sessions().iter().map(|(_, s)| s.leisurely).sum();
         assert!(leisurely as usize <= census.leisurely);
         let listed = engine.sessions().iter().filter(|(_, s)| s.role == Role::Server).count();

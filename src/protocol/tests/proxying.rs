@@ -39,13 +39,15 @@ fn make_proxy(world: &mut World, host: usize, to: usize) -> SessionId {
     assert!(host.engine.release(now, upstream).is_none(), "it is held as one to another server");
     host.relays = true;
     patient(host.engine.session_mut(upstream).unwrap());
-    host.serve_as("", Kind::ReverseProxy, Flags::default(), move |turn| forward(turn, upstream));
+    host.serve_as("", Kind::ReverseProxy, Flags::default(), move |turn| {
+        patient(turn.engine.session_mut(turn.exchange.session).unwrap());
+        forward(turn, upstream);
+    });
     upstream
 }
 
-fn forward(turn: &mut Turn<'_>, upstream: SessionId) {
+pub(super) fn forward(turn: &mut Turn<'_>, upstream: SessionId) {
     let client = turn.exchange.session;
-    patient(turn.engine.session_mut(client).unwrap());
     let (request, body) = (turn.exchange.request.clone(), turn.exchange.body.clone());
     if turn.engine.forward_cancel(turn.now, client, &request, None) {
         return;
