@@ -47,7 +47,7 @@ impl Opener {
                 let material = Material::read(&pki.keys, pki.checks.common_ca)?;
                 let judge = Judge {
                     checks: pki.checks,
-                    authorities: material.authorities.clone(),
+                    authorities: material.authorities()?,
                     accept: pki.accept.clone(),
                 };
                 (material, Some(Arc::new(judge)))

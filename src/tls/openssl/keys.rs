@@ -24,6 +24,11 @@ pub(super) struct Shown {
 }
 
 impl Material {
+    /// The CA in DER.
+    pub(super) fn authorities(&self) -> Result<Vec<Vec<u8>>, SetupError> {
+        self.authorities.iter().map(|one| one.to_der().map_err(queue::refused_by("CA"))).collect()
+    }
+
     /// Reads them: the private key, the certificate, and with `with_ca` the CA.
     pub(super) fn read(keys: &Keys, with_ca: bool) -> Result<Self, SetupError> {
         let shown = match (&keys.private_key, &keys.certificate) {

@@ -150,7 +150,7 @@ impl Local {
         depth: u32,
         allowed: bool,
     ) {
-        let (level, line) = verify::fault_line(fault, certificate, depth, allowed);
-        self.note(level, "   ", || line);
+        let level = if allowed { Level::INFO } else { Level::WARN };
+        self.note(level, "   ", || verify::fault_line(fault, certificate, depth, allowed));
     }
 }

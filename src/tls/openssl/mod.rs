@@ -4,6 +4,7 @@
 //! stop the process when OpenSSL does not give what it should, and a handshake must not do that.
 
 mod callbacks;
+mod certificate;
 mod client;
 mod context;
 mod keys;

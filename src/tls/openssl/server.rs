@@ -218,7 +218,7 @@ impl Server {
             Ok(context.build())
         })?;
         let judge =
-            Judge { checks: pki.checks, authorities: material.authorities, accept: pki.accept.clone() };
+            Judge { checks: pki.checks, authorities: material.authorities()?, accept: pki.accept.clone() };
         Ok(Keyed { contexts, judge: Arc::new(judge) })
     }
 

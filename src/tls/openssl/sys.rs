@@ -6,6 +6,9 @@ use openssl_sys::{EVP_PKEY, SSL, SSL_CTX, X509};
 /// The address of a socket. Nobody here looks into it.
 pub(super) enum Address {}
 
+/// Any stack.
+pub(super) enum Stack {}
+
 /// How OpenSSL asks whether something is safe enough.
 pub(super) type SecurityCallback =
     extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;

@@ -1,21 +1,18 @@
 //! Whether the peer's certificate will do.
 
+use super::certificate::{self, chain_len};
 use super::local::Local;
-use super::queue;
-use crate::log::Level;
 use crate::tls::{AcceptCertificate, Certificate, Checks};
 use core::ffi::c_int;
 use foreign_types::ForeignTypeRef as _;
-use openssl::nid::Nid;
-use openssl::x509::{X509, X509Ref, X509StoreContextRef, X509VerifyResult};
+use openssl::x509::{X509Ref, X509StoreContextRef, X509VerifyResult};
 use openssl_sys as ffi;
-use std::ffi::CString;
 
 /// What a certificate is judged by.
 pub(super) struct Judge {
     pub(super) checks: Checks,
-    /// One of these must be in the chain, if there are any.
-    pub(super) authorities: Vec<X509>,
+    /// One of these must be in the chain, if there are any. In DER.
+    pub(super) authorities: Vec<Vec<u8>>,
     pub(super) accept: Option<AcceptCertificate>,
 }
 
@@ -51,30 +48,23 @@ impl Judge {
         let Some(certificate) = context.current_cert() else {
             return Some(fault(ffi::X509_V_ERR_UNSPECIFIED));
         };
-        let Some(chain) = context.chain() else { return Some(fault(ffi::X509_V_ERR_UNSPECIFIED)) };
         if self.checks.verify_peer {
-            let between = chain.len().saturating_sub(2);
-            if self.checks.depth.is_some_and(|most| between > usize::from(most)) {
-                let found = fault(ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG);
+            let Some(len) = chain_len(context) else { return Some(fault(ffi::X509_V_ERR_UNSPECIFIED)) };
+            let found = if self.checks.depth.is_some_and(|most| len > usize::from(most) + 2) {
+                fault(ffi::X509_V_ERR_CERT_CHAIN_TOO_LONG)
+            } else if self.checks.common_ca && depth == 0 && !self.is_of_authority(context) {
+                fault(ffi::X509_V_ERR_CERT_UNTRUSTED)
+            } else {
+                X509VerifyResult::OK
+            };
+            if found != X509VerifyResult::OK {
                 local.note_fault(found, Some(certificate), depth, false);
                 return Some(found);
-            }
-            if self.checks.common_ca && !self.authorities.is_empty() && depth == 0 {
-                // A CA above it. One that signs itself is its own.
-                let above = chain.iter().skip(usize::from(chain.len() > 1));
-                let is_common = above
-                    .filter_map(|one| one.to_der().ok())
-                    .any(|one| self.authorities.iter().any(|ca| ca.to_der().is_ok_and(|ca| ca == one)));
-                if !is_common {
-                    let found = fault(ffi::X509_V_ERR_CERT_UNTRUSTED);
-                    local.note_fault(found, Some(certificate), depth, false);
-                    return Some(found);
-                }
             }
         }
         let accept = self.accept.as_ref()?;
         let asked = certificate.to_der().ok().is_some_and(|der| {
-            let name = name(certificate);
+            let name = certificate::name(certificate);
             let shown = Certificate { name: name.as_deref(), der: &der, depth, is_valid: true };
             local.with_peer(|peer| accept(peer, &shown)).unwrap_or(false)
         });
@@ -83,6 +73,13 @@ impl Judge {
         }
         // These two decide which alert is sent.
         Some(fault(if depth == 0 { ffi::X509_V_ERR_CERT_REJECTED } else { ffi::X509_V_ERR_INVALID_CA }))
+    }
+
+    /// Whether one of the CAs is above the peer's certificate. One that signs itself is above itself.
+    fn is_of_authority(&self, context: &X509StoreContextRef) -> bool {
+        let chain = certificate::chain(context);
+        let mut above = chain.iter().skip(usize::from(chain.len() > 1)).flatten();
+        self.authorities.is_empty() || above.any(|one| self.authorities.contains(one))
     }
 
     /// Whether a fault is allowed by the set-up.
@@ -110,33 +107,6 @@ impl Judge {
 fn fault(number: c_int) -> X509VerifyResult {
     // SAFETY: the number is one of OpenSSL's own.
     unsafe { X509VerifyResult::from_raw(number) }
-}
-
-/// The first DNS name of its alternative names, or else its first common name. A name with a zero in it
-/// is none: C would take what is before it for the whole.
-pub(super) fn name(certificate: &X509Ref) -> Option<CString> {
-    let alternatives = certificate.subject_alt_names();
-    let first = alternatives.iter().flatten().find_map(|one| one.dnsname().map(str::to_owned));
-    if let Some(first) = first {
-        return CString::new(first).ok();
-    }
-    let entry = certificate.subject_name().entries_by_nid(Nid::COMMONNAME).next()?;
-    let mut text = core::ptr::null_mut();
-    // SAFETY: the entry is alive. OpenSSL's memory comes back with its length, and is freed here.
-    let bytes = unsafe {
-        let len = ffi::ASN1_STRING_to_UTF8(&raw mut text, entry.data().as_ptr());
-        let Ok(len) = usize::try_from(len) else {
-            queue::clear();
-            return None;
-        };
-        if text.is_null() {
-            return None;
-        }
-        let bytes = core::slice::from_raw_parts(text, len).to_vec();
-        ffi::OPENSSL_free(text.cast());
-        bytes
-    };
-    CString::new(bytes).ok()
 }
 
 /// OpenSSL asks about a certificate.
@@ -169,23 +139,20 @@ pub(super) extern "C" fn verify(ok: c_int, context: *mut ffi::X509_STORE_CTX) ->
     }
 }
 
-/// How a fault is told: a line of its own level.
+/// How a fault is told.
 pub(super) fn fault_line(
     fault: X509VerifyResult,
     certificate: Option<&X509Ref>,
     depth: u32,
     allowed: bool,
-) -> (Level, String) {
-    let name = certificate.and_then(name);
+) -> String {
+    let name = certificate.and_then(certificate::name);
     let name = name.as_deref().map(|name| name.to_string_lossy()).unwrap_or_default();
     let what = if fault.as_raw() == ffi::X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN {
         "Unknown CA"
     } else {
         fault.error_string()
     };
-    if allowed {
-        (Level::INFO, format!("{what}: overridden: '{name}' depth={depth}"))
-    } else {
-        (Level::WARN, format!("{what}: '{name}' depth={depth}"))
-    }
+    let overridden = if allowed { "overridden: " } else { "" };
+    format!("{what}: {overridden}'{name}' depth={depth}")
 }

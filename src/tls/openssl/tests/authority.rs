@@ -1,14 +1,14 @@
 //! A certificate authority for tests.
 
 use crate::tls::{Encoding, Keys, Secret, Source};
-use openssl::asn1::Asn1Time;
+use openssl::asn1::{Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
-use openssl::x509::{X509, X509Builder, X509NameBuilder};
+use openssl::x509::{X509, X509Builder, X509CrlBuilder, X509Extension, X509NameBuilder, X509RevokedBuilder};
 
 /// A certificate with its key, and those above it.
 #[derive(Clone)]
@@ -120,4 +120,29 @@ impl Holder {
 /// PEM that is in memory.
 pub(super) fn memory(pem: &[u8]) -> Source {
     Source::Memory(Secret::from(pem), Encoding::Pem)
+}
+
+/// A list of those that this authority has revoked, good between these days, in PEM.
+pub(super) fn revoked(by: &Holder, ends: &[&Holder], from_days: i64, to_days: i64) -> Vec<u8> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+    let day = |n: i64| Asn1Time::from_unix(now + n * 86_400).unwrap();
+    let mut builder = X509CrlBuilder::new().unwrap();
+    builder.set_issuer_name(by.certificate.subject_name()).unwrap();
+    builder.set_last_update(&day(from_days)).unwrap();
+    builder.set_next_update(&day(to_days)).unwrap();
+    for end in ends {
+        let mut one = X509RevokedBuilder::new().unwrap();
+        one.set_serial_number(end.certificate.serial_number()).unwrap();
+        one.set_revocation_date(&day(from_days)).unwrap();
+        builder.add_revoked(one.build()).unwrap();
+    }
+    // RFC 5280 §5.2: whose key it is by, of which the authority says nothing, and which list it is.
+    for (name, der) in [("2.5.29.35", &[0x30, 3, 0x80, 1, 0][..]), ("2.5.29.20", &[2, 1, 1])] {
+        let name = Asn1Object::from_str(name).unwrap();
+        let der = Asn1OctetString::new_from_bytes(der).unwrap();
+        builder.append_extension(X509Extension::new_from_der(&name, false, &der).unwrap()).unwrap();
+    }
+    builder.sort().unwrap();
+    builder.sign(&by.key, MessageDigest::sha256()).unwrap();
+    builder.build().unwrap().to_pem().unwrap()
 }
