@@ -1,7 +1,9 @@
 //! Both ends in one thread, with a network between them that is this module.
 
+mod asked;
 mod authority;
 mod clock;
+mod ending;
 mod hello;
 mod lossy;
 mod memory;
@@ -13,6 +15,8 @@ use crate::tls::{
     Acceptor, Carrier, ClientPsk, ClientSetup, Connection, Connector, Happened, Hello, Hint, Identity,
     Library, Peer, Pki, Roots, Secret, ServerPsk, ServerSetup,
 };
+use foreign_types::ForeignTypeRef as _;
+use openssl::ssl::SslRef;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -62,6 +66,12 @@ fn pki_connector(pki: Pki) -> Arc<dyn Connector> {
 
 fn pki_acceptor(pki: Pki) -> Arc<dyn Acceptor> {
     OpenSsl.server(ServerSetup { psk: None, pki: Some(Box::new(pki)) }, &Roots::default()).unwrap()
+}
+
+/// OpenSSL's own object.
+fn native(connection: &mut dyn Connection) -> &mut SslRef {
+    // SAFETY: it lives as long as the connection, which is borrowed.
+    unsafe { SslRef::from_ptr_mut(connection.native().cast()) }
 }
 
 /// One end, and what has come of it.
