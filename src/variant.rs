@@ -9,7 +9,7 @@ mod openssl_release;
 pub const NAME: &str = if cfg!(feature = "openssl") { "openssl" } else { "notls" };
 
 /// Whether the library for (D)TLS that the variant is named after is in use.
-const SECURE: bool = false;
+const SECURE: bool = cfg!(feature = "openssl");
 
 /// DTLS.
 pub const DTLS: bool = SECURE;

@@ -36,7 +36,7 @@ use super::keepalive::KeepAlive;
 use super::observe::Observers;
 use super::proxy::RelayId;
 use super::resource::Table;
-use super::session::{SessionId, Sessions};
+use super::session::{SessionId, Sessions, State};
 use super::time::Instant;
 use crate::message::{Code, Mid, Pdu, Token, Type};
 use core::any::Any;
@@ -359,8 +359,9 @@ impl Engine {
     }
 
     /// Whether no message waits for anything: no acknowledgement, no free place, no delay.
-    pub fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&mut self) -> bool {
         self.outstanding.is_empty()
+            && !self.has_delayed()
             && self.asyncs.is_empty()
             && self.leisurely == 0
             && self.transmits.is_empty()
@@ -380,8 +381,15 @@ impl Engine {
     }
 
     /// Whether nothing that was sent waits to be acknowledged or for its turn.
-    pub fn is_settled(&self) -> bool {
-        self.outstanding.is_empty() && self.leisurely == 0 && self.transmits.is_empty()
+    pub fn is_settled(&mut self) -> bool {
+        self.outstanding.is_empty() && !self.has_delayed() && self.leisurely == 0 && self.transmits.is_empty()
+    }
+
+    /// Whether a request waits for a handshake over datagrams.
+    fn has_delayed(&mut self) -> bool {
+        self.sessions
+            .asking()
+            .any(|s| s.state == State::Handshake && !s.transport.is_reliable() && s.waiting_len() > 0)
     }
 
     /// How many confirmable messages wait for their acknowledgement.
