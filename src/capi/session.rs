@@ -294,8 +294,10 @@ pub unsafe extern "C" fn coap_session_get_state(session: *const coap_session_t) 
         (State::Connecting, None) => COAP_SESSION_STATE_NONE,
         (State::Connecting, _) => COAP_SESSION_STATE_CONNECTING,
         (State::Handshake, _) => COAP_SESSION_STATE_HANDSHAKE,
-        (State::Closed, None) if s.security == Security::Over => COAP_SESSION_STATE_NONE,
-        (State::Ended, None) if s.security == Security::Over => COAP_SESSION_STATE_NONE,
+        (State::Closed, None) if s.is_lost() => COAP_SESSION_STATE_NONE,
+        (State::Ended, None) if matches!(s.security, Security::Over | Security::Never) => {
+            COAP_SESSION_STATE_NONE
+        }
         (State::Ended, _) if s.security == Security::Begun => COAP_SESSION_STATE_HANDSHAKE,
         (State::Csm, _) => COAP_SESSION_STATE_CSM,
         (State::Closed | State::Ended, Some(stream)) if stream.is_lost => COAP_SESSION_STATE_NONE,

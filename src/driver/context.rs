@@ -382,6 +382,11 @@ impl Context {
     /// Ends all sessions, held or not, and closes all sockets. Handlers see the end of those that peers opened,
     /// and which messages never had their turn.
     pub fn close(self: &Arc<Self>) {
+        for handle in self.with(|state| state.sessions.iter().cloned().collect::<Vec<_>>()) {
+            if handle.transport.is_secure() {
+                self.say_goodbye(&handle);
+            }
+        }
         self.with(|state| state.engine.abandon_waiting());
         self.deliver_all();
         // With the sessions of this side their handles are gone too, held or not: programs count on

@@ -148,6 +148,8 @@ pub enum Security {
     Done,
     /// It is over.
     Over,
+    /// It was over before it began: the first message of the peer was no good.
+    Never,
 }
 
 /// What DTLS adds to a datagram with the suites that constrained devices use (RFC 6347 §4.1, RFC 6655
@@ -475,7 +477,8 @@ impl Session {
 
     /// Whether its connection is gone.
     pub fn is_lost(&self) -> bool {
-        self.stream.as_ref().is_some_and(|s| s.is_lost) || self.security == Security::Over
+        self.stream.as_ref().is_some_and(|s| s.is_lost)
+            || matches!(self.security, Security::Over | Security::Never)
     }
 
     /// Whether this side opened it and the application does not hold it any more.

@@ -183,6 +183,8 @@ pub struct Engine {
     resending: Option<(Instant, SessionId, Mid)>,
     /// The session whose end was told last.
     ended: Option<SessionId>,
+    /// The session whose connection is being closed.
+    hanging_up: Option<SessionId>,
     /// What is being told to the application, which changes the session when it has heard of it.
     told: Option<(SessionId, Notice)>,
     /// When a connection was last heard of.
@@ -227,6 +229,7 @@ impl Engine {
             resends: VecDeque::new(),
             resending: None,
             ended: None,
+            hanging_up: None,
             told: None,
             heard: Instant::default(),
             partial: 0,
@@ -258,6 +261,9 @@ impl Engine {
         if let Some((now, id, mid)) = self.resending.take() {
             self.resend(now, id, mid);
         }
+        if let Some(id) = self.hanging_up.take() {
+            self.hung_up(id);
+        }
         match self.told.take() {
             Some((id, Notice::Connected)) if self.begins_connected(id) => self.begin(self.heard, id),
             Some((id, Notice::Upgraded)) => self.begin(self.heard, id),
@@ -282,6 +288,7 @@ impl Engine {
         }
         match &event {
             Some(Event::Ended { session, .. }) => self.ended = Some(*session),
+            Some(Event::HangUp { session, .. }) => self.hanging_up = Some(*session),
             Some(Event::Notice { session, notice }) => self.note_told(*session, *notice),
             _ => {}
         }
@@ -292,6 +299,7 @@ impl Engine {
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
             || self.told.is_some()
+            || self.hanging_up.is_some()
             || !self.left.is_empty()
             || self.observers.has_due()
             || self.bodies.has_released()

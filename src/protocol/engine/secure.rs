@@ -174,12 +174,21 @@ impl Engine {
         let is_reliable = session.transport.is_reliable();
         match was {
             _ if !session.transport.is_secure() => session.security = Security::None,
-            Security::None if !is_reliable && session.role == Role::Server => self.end(id),
-            Security::None | Security::Over => session.security = was,
+            Security::None if !is_reliable => session.security = Security::Never,
+            Security::None | Security::Over | Security::Never => session.security = was,
             _ if reason != NackReason::NeverSecured => self.notice(id, Notice::Unsecured),
             _ if is_reliable => {}
-            _ if session.role == Role::Server => self.end(id),
-            _ => session.state = State::Closed,
+            _ => session.security = Security::Never,
+        }
+    }
+
+    /// The connection of a session has been closed: if that had not begun, it is all that there is.
+    pub(super) fn hung_up(&mut self, id: SessionId) {
+        let session = self.sessions.get_mut(id);
+        let Some(session) = session.filter(|s| s.security == Security::Never) else { return };
+        session.state = State::Closed;
+        if session.role == Role::Server {
+            self.end(id);
         }
     }
 
