@@ -95,10 +95,10 @@ csm(coap_context_t *context) {
 static void
 security(coap_context_t *context) {
   static const uint8_t key[] = {1, 2, 3};
-  coap_dtls_spsk_t psk = {.version = COAP_DTLS_SPSK_SETUP_VERSION};
-  coap_dtls_pki_t pki = {.version = COAP_DTLS_PKI_SETUP_VERSION};
+  coap_dtls_spsk_t psk = {.version = COAP_DTLS_SPSK_SETUP_VERSION, .psk_info.key = {sizeof(key), key}};
+  coap_dtls_pki_t pki = {.version = COAP_DTLS_PKI_SETUP_VERSION + 1};
 
-  show("-- security, in a build without it");
+  show("-- security: with it, all that is right here are the two keys");
   SHOW(coap_context_set_psk(context, "hint", key, sizeof(key)));
   SHOW(coap_context_set_psk2(context, &psk));
   SHOW(coap_context_set_pki(context, &pki));

@@ -114,10 +114,14 @@ forms(uint16_t port) {
   coap_session_release(third);
 
   show("protocols that are not there");
-  for (size_t i = 1; i < sizeof(others) / sizeof(others[0]) - 1; i++)
-    show("%d: %s", (int)others[i],
-         coap_new_client_session(context, NULL, &server, others[i]) ? "something" : "NULL");
-  SHOW_PTR(coap_new_client_session_psk(context, NULL, &server, COAP_PROTO_DTLS, "id", (const uint8_t *)"key", 3));
+  for (size_t i = 1; i < sizeof(others) / sizeof(others[0]) - 1; i++) {
+    third = coap_new_client_session(context, NULL, &server, others[i]);
+    show("%d: %s", (int)others[i], third ? "something" : "NULL");
+    coap_session_release(third);
+  }
+  third = coap_new_client_session_psk(context, NULL, &server, COAP_PROTO_DTLS, "id", (const uint8_t *)"key", 3);
+  SHOW_PTR(third);
+  coap_session_release(third);
 
   coap_session_release(first);
   coap_session_release(second);
