@@ -239,11 +239,13 @@ coap_session_t *coap_session_get_by_peer(const coap_context_t *context,
 const char *coap_session_str(const coap_session_t *session);
 
 /**
- * Sets the most bytes of one message of this session, header included.
+ * Sets the most bytes of one message of this session, header included; over DTLS also what secures it.
+ * It is 64 at least.
  *
  * @pre `session` is NULL or live.
  */
-void coap_session_set_mtu(coap_session_t *session, unsigned int mtu);
+void coap_session_set_mtu(coap_session_t *session,
+                          unsigned int mtu);
 
 /**
  * The most bytes that token, options and payload of a message of this session may take.

@@ -350,14 +350,18 @@ pub unsafe extern "C" fn coap_session_str(session: *const coap_session_t) -> *co
     ffi(|| lend_text(unsafe { session.as_ref() }?.read(Session::to_string)?))
 }
 
-/// Sets the most bytes of one message of this session, header included.
+/// The least room for a message that can be set, in bytes.
+const MIN_MTU: c_uint = 64;
+
+/// Sets the most bytes of one message of this session, header included; over DTLS also what secures it.
+/// It is 64 at least.
 ///
 /// # Safety
 /// `session` is NULL or live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn coap_session_set_mtu(session: *mut coap_session_t, mtu: c_uint) {
     // SAFETY: NULL or live, as the caller promises.
-    ffi(|| unsafe { session.as_ref() }?.change(|s| s.mtu = mtu));
+    ffi(|| unsafe { session.as_ref() }?.change(|s| s.mtu = mtu.max(MIN_MTU)));
 }
 
 /// The most bytes that token, options and payload of a message of this session may take.
