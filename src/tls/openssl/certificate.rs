@@ -23,7 +23,7 @@ pub(super) fn name(certificate: &X509Ref) -> Option<CString> {
 
 fn first_dns_name(certificate: &X509Ref) -> Option<Vec<u8>> {
     let names = certificate.subject_alt_names()?;
-    let found = elements(names.as_ptr().cast()).find_map(|name| {
+    elements(names.as_ptr().cast()).find_map(|name| {
         // SAFETY: the elements of this stack are names, which live as long as it does. That of a DNS
         // name has a string.
         unsafe {
@@ -36,8 +36,7 @@ fn first_dns_name(certificate: &X509Ref) -> Option<Vec<u8>> {
             let len = usize::try_from(len).ok().filter(|_| !bytes.is_null())?;
             Some(core::slice::from_raw_parts(bytes, len).to_vec())
         }
-    });
-    found
+    })
 }
 
 fn common_name(certificate: &X509Ref) -> Option<Vec<u8>> {

@@ -1,7 +1,8 @@
 //! Keys and certificates, from wherever they are.
 
 use super::queue::{self, Reasons};
-use crate::tls::{Encoding, Keys, SetupError, Source};
+use super::{engine, token};
+use crate::tls::{Encoding, Keys, Secret, SetupError, Source};
 use openssl::error::ErrorStack;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::x509::X509;
@@ -36,8 +37,9 @@ impl Material {
             (None, Some(_)) => return Err(SetupError("private key: not given".to_owned())),
             (Some(_), None) => return Err(SetupError("certificate: not given".to_owned())),
             (Some(key), Some(certificate)) => {
-                let key = private_key(key)?;
-                let mut certificates = certificates("certificate", certificate)?.into_iter();
+                let key = private_key(key, keys.pin.as_ref())?;
+                let mut certificates =
+                    certificates("certificate", certificate, keys.pin.as_ref())?.into_iter();
                 let Some(certificate) = certificates.next() else {
                     return Err(SetupError("certificate: none is there".to_owned()));
                 };
@@ -49,7 +51,7 @@ impl Material {
             }
         };
         let authorities = match &keys.ca {
-            Some(ca) if with_ca => certificates("CA", ca)?,
+            Some(ca) if with_ca => certificates("CA", ca, keys.pin.as_ref())?,
             _ => Vec::new(),
         };
         Ok(Material { shown, authorities })
@@ -71,13 +73,18 @@ fn bytes(part: &str, source: &Source) -> Result<(String, Vec<u8>, Encoding), Set
         Source::RawPublicKey(_) | Source::RawPkcs11(_) => {
             Err(SetupError(format!("{part}: raw public keys are not supported")))
         }
-        Source::Pkcs11(_) | Source::Engine(_) => {
-            Err(SetupError(format!("{part}: no engine or provider for keys in tokens")))
+        Source::Pkcs11(name) | Source::Engine(name) => {
+            Err(SetupError(format!("{part}: {name} has no bytes")))
         }
     }
 }
 
-fn certificates(part: &str, source: &Source) -> Result<Vec<X509>, SetupError> {
+fn certificates(part: &str, source: &Source, pin: Option<&Secret>) -> Result<Vec<X509>, SetupError> {
+    match source {
+        Source::Pkcs11(uri) => return Ok(vec![token::certificate(part, uri, pin)?]),
+        Source::Engine(name) => return Ok(vec![engine::certificate(part, name)?]),
+        _ => {}
+    }
     let (name, bytes, encoding) = bytes(part, source)?;
     let read = match encoding {
         Encoding::Pem => X509::stack_from_pem(&bytes),
@@ -90,7 +97,12 @@ fn certificates(part: &str, source: &Source) -> Result<Vec<X509>, SetupError> {
     }
 }
 
-fn private_key(source: &Source) -> Result<PKey<Private>, SetupError> {
+fn private_key(source: &Source, pin: Option<&Secret>) -> Result<PKey<Private>, SetupError> {
+    match source {
+        Source::Pkcs11(uri) => return token::private_key(uri, pin),
+        Source::Engine(name) => return engine::private_key(name),
+        _ => {}
+    }
     let (name, mut bytes, encoding) = bytes("private key", source)?;
     let read = match encoding {
         // A key under a pass phrase is refused: a library does not ask at the terminal.
@@ -146,7 +158,6 @@ pub(super) fn files(keys: &Keys) -> impl Iterator<Item = &std::path::Path> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::Secret;
     use openssl::ec::{EcGroup, EcKey};
     use openssl::nid::Nid;
 
@@ -155,7 +166,7 @@ mod tests {
         let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
         let key = EcKey::generate(&group).unwrap().private_key_to_der().unwrap();
         let read =
-            |kind| private_key(&Source::Memory(Secret::from(&key[..]), Encoding::Der { kind })).is_ok();
+            |kind| private_key(&Source::Memory(Secret::from(&key[..]), Encoding::Der { kind }), None).is_ok();
         const NOT_SAID: u32 = 0;
         const RSA: u32 = 1;
         const EC: u32 = 10;

@@ -7,6 +7,7 @@ mod callbacks;
 mod certificate;
 mod client;
 mod context;
+mod engine;
 mod keys;
 mod link;
 mod local;
@@ -15,6 +16,7 @@ mod renewed;
 mod server;
 mod suites;
 mod sys;
+mod token;
 mod verify;
 mod wire;
 
@@ -54,12 +56,11 @@ impl Library for OpenSsl {
     }
 
     fn configure_engine(&self, text: &str) -> Result<(), SetupError> {
-        let _ = text;
-        Err(SetupError("no engines in this build".to_owned()))
+        engine::configure(text)
     }
 
     fn remove_engine(&self) -> bool {
-        false
+        engine::remove()
     }
 }
 

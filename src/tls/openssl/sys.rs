@@ -9,6 +9,18 @@ pub(super) enum Address {}
 /// Any stack.
 pub(super) enum Stack {}
 
+/// A place to get keys and certificates from.
+pub(super) enum Store {}
+
+/// One thing in it.
+pub(super) enum StoreInfo {}
+
+/// How a user is asked.
+pub(super) enum UserInterface {}
+
+/// How a secret is asked for.
+pub(super) type PasswordCallback = unsafe extern "C" fn(*mut c_char, c_int, c_int, *mut c_void) -> c_int;
+
 /// How OpenSSL asks whether something is safe enough.
 pub(super) type SecurityCallback =
     extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
@@ -62,5 +74,25 @@ unsafe extern "C" {
     pub(super) fn SSL_CTX_set0_security_ex_data(ctx: *mut SSL_CTX, data: *mut c_void);
     pub(super) fn SSL_alert_type_string_long(value: c_int) -> *const c_char;
     pub(super) fn SSL_want(ssl: *const SSL) -> c_int;
+    pub(super) fn OSSL_STORE_open(
+        uri: *const c_char,
+        user: *const UserInterface,
+        data: *mut c_void,
+        post_process: *mut c_void,
+        post_process_data: *mut c_void,
+    ) -> *mut Store;
+    pub(super) fn OSSL_STORE_expect(store: *mut Store, expected: c_int) -> c_int;
+    pub(super) fn OSSL_STORE_load(store: *mut Store) -> *mut StoreInfo;
+    pub(super) fn OSSL_STORE_eof(store: *mut Store) -> c_int;
+    pub(super) fn OSSL_STORE_error(store: *mut Store) -> c_int;
+    pub(super) fn OSSL_STORE_close(store: *mut Store) -> c_int;
+    pub(super) fn OSSL_STORE_INFO_get1_PKEY(info: *const StoreInfo) -> *mut EVP_PKEY;
+    pub(super) fn OSSL_STORE_INFO_get1_CERT(info: *const StoreInfo) -> *mut X509;
+    pub(super) fn OSSL_STORE_INFO_free(info: *mut StoreInfo);
+    pub(super) fn UI_UTIL_wrap_read_pem_callback(
+        callback: Option<PasswordCallback>,
+        is_for_writing: c_int,
+    ) -> *mut UserInterface;
+    pub(super) fn UI_destroy_method(user: *mut UserInterface);
     pub(super) fn X509_get0_pubkey(certificate: *const X509) -> *mut EVP_PKEY;
 }

@@ -9,6 +9,7 @@ mod lossy;
 mod memory;
 mod pki;
 mod psk;
+mod setups;
 
 use super::OpenSsl;
 use crate::tls::{
