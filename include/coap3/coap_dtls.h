@@ -302,7 +302,7 @@ typedef const coap_dtls_spsk_info_t *(*coap_dtls_psk_sni_callback_t)(const char 
 
 /** How a client session uses pre-shared keys. */
 typedef struct coap_dtls_cpsk_t {
-  /** Set to `COAP_DTLS_CPSK_SETUP_VERSION`. */
+  /** Set to `COAP_DTLS_CPSK_SETUP_VERSION`; 0 counts as that. */
   uint8_t version;
   /** 1 to use EC-JPAKE. */
   uint8_t ec_jpake;
@@ -314,9 +314,9 @@ typedef struct coap_dtls_cpsk_t {
   coap_dtls_ih_callback_t validate_ih_call_back;
   /** Given to `validate_ih_call_back`. */
   void *ih_call_back_arg;
-  /** The server name to send (SNI), or NULL. */
+  /** The server name to send (SNI), or NULL. An address is not sent. */
   char *client_sni;
-  /** The identity and key to begin with. */
+  /** The identity and key to begin with. At most 255 and 512 bytes. */
   coap_dtls_cpsk_info_t psk_info;
 } coap_dtls_cpsk_t;
 
@@ -328,13 +328,15 @@ struct coap_dtls_pki_t {
   uint8_t verify_peer_cert;
   /** 1 if the peer's certificate must come from the same CA as ours. */
   uint8_t check_common_ca;
-  /** 1 to accept self-signed certificates. */
+  /** 1 to accept self-signed certificates, unless `check_common_ca` is 1. */
   uint8_t allow_self_signed;
   /** 1 to accept expired certificates. */
   uint8_t allow_expired_certs;
   /** 1 to validate the chain up to `cert_chain_verify_depth`. */
   uint8_t cert_chain_validation;
-  /** How many certificates may lie between the peer's and the root. */
+  /**
+   * How many certificates may lie between the peer's and the root, if `cert_chain_validation` is 1.
+   */
   uint8_t cert_chain_verify_depth;
   /** 1 to look at revocation lists. */
   uint8_t check_cert_revocation;
@@ -346,7 +348,9 @@ struct coap_dtls_pki_t {
   uint8_t allow_bad_md_hash;
   /** 1 to accept a short RSA key. */
   uint8_t allow_short_rsa_length;
-  /** 1 if `pki_key` is a raw public key, RFC 7250. */
+  /**
+   * 1 if `pki_key` is a raw public key, RFC 7250. Files in PEM hold certificates whatever this says.
+   */
   uint8_t is_rpk_not_cert;
   /** 1 to offer a connection identifier, RFC 9146 (clients). */
   uint8_t use_cid;
@@ -362,7 +366,10 @@ struct coap_dtls_pki_t {
   void *sni_call_back_arg;
   /** NULL, or called with the (D)TLS library's own object for further set-up. */
   coap_dtls_security_setup_t additional_tls_setup_call_back;
-  /** The server name to send (SNI), or NULL. */
+  /**
+   * The server name to send (SNI), or NULL; an address is not sent. If the server is verified, and there
+   * is no `validate_cn_call_back` to do so, its certificate must be for this name.
+   */
   char *client_sni;
   /** The keys. */
   coap_dtls_key_t pki_key;
@@ -370,7 +377,7 @@ struct coap_dtls_pki_t {
 
 /** How a server uses pre-shared keys. */
 typedef struct coap_dtls_spsk_t {
-  /** Set to `COAP_DTLS_SPSK_SETUP_VERSION`. */
+  /** Set to `COAP_DTLS_SPSK_SETUP_VERSION`; 0 counts as that. */
   uint8_t version;
   /** 1 to use EC-JPAKE. */
   uint8_t ec_jpake;
@@ -384,7 +391,7 @@ typedef struct coap_dtls_spsk_t {
   coap_dtls_psk_sni_callback_t validate_sni_call_back;
   /** Given to `validate_sni_call_back`. */
   void *sni_call_back_arg;
-  /** The hint and key to begin with. */
+  /** The hint and key to begin with. At most 255 and 512 bytes. */
   coap_dtls_spsk_info_t psk_info;
 } coap_dtls_spsk_t;
 

@@ -190,7 +190,7 @@ layout!(coap_dtls_cpsk_info_t: 32, 8; identity: 0, key: 16);
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct coap_dtls_cpsk_t {
-    /// Set to `COAP_DTLS_CPSK_SETUP_VERSION`.
+    /// Set to `COAP_DTLS_CPSK_SETUP_VERSION`; 0 counts as that.
     pub version: u8,
     /// 1 to use EC-JPAKE.
     pub ec_jpake: u8,
@@ -202,9 +202,9 @@ pub struct coap_dtls_cpsk_t {
     pub validate_ih_call_back: coap_dtls_ih_callback_t,
     /// Given to `validate_ih_call_back`.
     pub ih_call_back_arg: *mut c_void,
-    /// The server name to send (SNI), or NULL.
+    /// The server name to send (SNI), or NULL. An address is not sent.
     pub client_sni: *mut c_char,
-    /// The identity and key to begin with.
+    /// The identity and key to begin with. At most 255 and 512 bytes.
     pub psk_info: coap_dtls_cpsk_info_t,
 }
 layout!(coap_dtls_cpsk_t: 64, 8; version: 0, ec_jpake: 1, use_cid: 2, reserved: 3, validate_ih_call_back: 8, ih_call_back_arg: 16, client_sni: 24, psk_info: 32);
@@ -246,13 +246,13 @@ pub struct coap_dtls_pki_t {
     pub verify_peer_cert: u8,
     /// 1 if the peer's certificate must come from the same CA as ours.
     pub check_common_ca: u8,
-    /// 1 to accept self-signed certificates.
+    /// 1 to accept self-signed certificates, unless `check_common_ca` is 1.
     pub allow_self_signed: u8,
     /// 1 to accept expired certificates.
     pub allow_expired_certs: u8,
     /// 1 to validate the chain up to `cert_chain_verify_depth`.
     pub cert_chain_validation: u8,
-    /// How many certificates may lie between the peer's and the root.
+    /// How many certificates may lie between the peer's and the root, if `cert_chain_validation` is 1.
     pub cert_chain_verify_depth: u8,
     /// 1 to look at revocation lists.
     pub check_cert_revocation: u8,
@@ -264,7 +264,7 @@ pub struct coap_dtls_pki_t {
     pub allow_bad_md_hash: u8,
     /// 1 to accept a short RSA key.
     pub allow_short_rsa_length: u8,
-    /// 1 if `pki_key` is a raw public key, RFC 7250.
+    /// 1 if `pki_key` is a raw public key, RFC 7250. Files in PEM hold certificates whatever this says.
     pub is_rpk_not_cert: u8,
     /// 1 to offer a connection identifier, RFC 9146 (clients).
     pub use_cid: u8,
@@ -280,7 +280,8 @@ pub struct coap_dtls_pki_t {
     pub sni_call_back_arg: *mut c_void,
     /// NULL, or called with the (D)TLS library's own object for further set-up.
     pub additional_tls_setup_call_back: coap_dtls_security_setup_t,
-    /// The server name to send (SNI), or NULL.
+    /// The server name to send (SNI), or NULL; an address is not sent. If the server is verified, and there
+    /// is no `validate_cn_call_back` to do so, its certificate must be for this name.
     pub client_sni: *mut c_char,
     /// The keys.
     pub pki_key: coap_dtls_key_t,
@@ -302,7 +303,7 @@ layout!(coap_dtls_spsk_info_t: 32, 8; hint: 0, key: 16);
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct coap_dtls_spsk_t {
-    /// Set to `COAP_DTLS_SPSK_SETUP_VERSION`.
+    /// Set to `COAP_DTLS_SPSK_SETUP_VERSION`; 0 counts as that.
     pub version: u8,
     /// 1 to use EC-JPAKE.
     pub ec_jpake: u8,
@@ -316,7 +317,7 @@ pub struct coap_dtls_spsk_t {
     pub validate_sni_call_back: coap_dtls_psk_sni_callback_t,
     /// Given to `validate_sni_call_back`.
     pub sni_call_back_arg: *mut c_void,
-    /// The hint and key to begin with.
+    /// The hint and key to begin with. At most 255 and 512 bytes.
     pub psk_info: coap_dtls_spsk_info_t,
 }
 layout!(coap_dtls_spsk_t: 72, 8; version: 0, ec_jpake: 1, reserved: 2, validate_id_call_back: 8, id_call_back_arg: 16, validate_sni_call_back: 24, sni_call_back_arg: 32, psk_info: 40);
