@@ -153,11 +153,14 @@ unsafe fn forward(
         log!(INFO, "Proxy URI '{}'", String::from_utf8_lossy(uri.value).escape_debug());
     }
     let now = crate::clock::now();
-    if context.with(|state| state.engine.forward_cancel(now, client, pdu, kept.as_ref())) {
+    if context.with_batched(|state| state.engine.forward_cancel(now, client, pdu, kept.as_ref())) {
         return Ok(());
     }
     let known = match destination {
-        Destination::Listed => context.with(|state| state.engine.upstream_of_transfer(client, pdu)),
+        Destination::Listed if entries.len() > 1 => {
+            context.with_batched(|state| state.engine.upstream_of_transfer(client, pdu))
+        }
+        Destination::Listed => None,
         Destination::Named(_) => None,
     };
     let upstream = match known {
@@ -183,8 +186,7 @@ unsafe fn forward(
         kept,
         is_one_of_many: entries.len() > 1 && destination == Destination::Listed,
     };
-    let sent = context.with(|state| state.engine.forward(crate::clock::now(), forward));
-    context.drop_released();
+    let sent = context.with_batched(|state| state.engine.forward(crate::clock::now(), forward));
     sent
 }
 
@@ -395,9 +397,9 @@ pub unsafe extern "C" fn coap_proxy_forward_response(
         let (session, received) = unsafe { (share(session)?, received.as_ref()?) };
         let (context, id) = (session.context(), session.id());
         let now = crate::clock::now();
-        let relayed = context
-            .with(|state| state.engine.relay_response(now, id, &received.inner, received.body.as_deref()));
-        context.drop_released();
+        let relayed = context.with_batched(|state| {
+            state.engine.relay_response(now, id, &received.inner, received.body.as_deref())
+        });
         let Some(relayed) = relayed else {
             log!(WARN, "Unknown proxy ongoing session response received");
             return Some(COAP_RESPONSE_OK);

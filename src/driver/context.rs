@@ -152,6 +152,15 @@ impl Context {
         result
     }
 
+    /// The same for what a handler does: what it wants sent goes out with what the handlers beside it want
+    /// sent, when they are done.
+    pub fn with_batched<R>(&self, body: impl FnOnce(&mut State) -> R) -> R {
+        match self.delivery.is_owned_by_current_thread() {
+            true => body(&mut self.state.lock()),
+            false => self.with(body),
+        }
+    }
+
     /// Sends what is queued and sees to it that whoever waits wakes in time.
     pub(super) fn settle(&self, state: &mut MutexGuard<'_, State>) {
         self.settle_with(state, false);

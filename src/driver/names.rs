@@ -9,6 +9,7 @@ use core::time::Duration;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How long one is waited for.
@@ -75,7 +76,10 @@ impl Names {
     }
 
     fn resolve_by(&self, host: &str, patience: Duration, look_up: LookUp) -> Result<Vec<Address>, String> {
-        // An address needs no name service.
+        // An address needs no name service, and mostly not even to be asked about.
+        if let Ok(ip) = host.parse::<IpAddr>() {
+            return Ok(vec![Address::Ip((ip, 0).into())]);
+        }
         if let Ok(addresses) = look_up(host, libc::AI_NUMERICHOST) {
             return Ok(addresses);
         }

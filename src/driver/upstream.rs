@@ -50,7 +50,7 @@ impl Context {
             }
             let key = key(remote.clone());
             let now = crate::clock::now();
-            if let Some(session) = self.with(|state| state.engine.upstream(now, &key)) {
+            if let Some(session) = self.with_batched(|state| state.engine.upstream(now, &key)) {
                 return Ok(session);
             }
             if !self.with(|state| state.engine.make_room_upstream(now)) {
