@@ -14,7 +14,7 @@ use crate::protocol::block::Upload;
 use crate::protocol::cache::Cache;
 use crate::protocol::engine::{Handle, SendError};
 use crate::protocol::event::NackReason;
-use crate::protocol::session::{self, Path, SessionId, SocketId, Transport};
+use crate::protocol::session::{self, Path, Session, SessionId, SocketId, Transport};
 use crate::protocol::{Engine, Instant};
 use crate::tls::{Acceptor, Carrier, Connector};
 use core::sync::atomic::AtomicBool;
@@ -359,7 +359,9 @@ impl Context {
         if self.with(|state| state.engine.has_tracked()) {
             self.tell_changes();
         }
-        if Connection::needs_handshake(handle.transport) && handle.references() == 0 {
+        // The state machines may hold it too, as one to another server.
+        let is_last = || handle.references() == 0 && handle.read(Session::is_held_once) == Some(true);
+        if Connection::needs_handshake(handle.transport) && is_last() {
             self.say_goodbye(handle);
         }
         let ended = self.with(|state| {

@@ -486,6 +486,11 @@ impl Session {
         self.role == Role::Client && self.holds == 0
     }
 
+    /// Whether the next that lets go of it is the last that holds it.
+    pub fn is_held_once(&self) -> bool {
+        self.holds == 1
+    }
+
     /// Whether the application holds it.
     pub fn is_held(&self) -> bool {
         self.holds > 0
