@@ -186,8 +186,7 @@ unsafe fn forward(
         kept,
         is_one_of_many: entries.len() > 1 && destination == Destination::Listed,
     };
-    let sent = context.with_batched(|state| state.engine.forward(crate::clock::now(), forward));
-    sent
+    context.with_batched(|state| state.engine.forward(crate::clock::now(), forward))
 }
 
 fn manner_of(kind: coap_proxy_t) -> Result<Manner, Refusal> {
@@ -238,7 +237,7 @@ unsafe fn open_upstream(
     if !is_forwarded(scheme) {
         return Err(Code::PROXYING_NOT_SUPPORTED.into());
     }
-    let credentials = Credentials::of(entry)?;
+    let credentials = Credentials::of(scheme, entry)?;
     let server = Server { scheme, host, port, credentials: credentials.name() };
     let idle = (!idle.is_zero()).then_some(idle);
     let context = session.context();
@@ -246,14 +245,7 @@ unsafe fn open_upstream(
         // SAFETY: the context lives, and the set-ups are valid, as the caller promises.
         unsafe { credentials.open(as_c(context), remote, scheme, host) }
     };
-    let opened = context.upstream(server, tracked, idle, &mut unsafe_open);
-    opened.map_err(|code| match code {
-        // What a secure session is to begin with is missing, or wrong.
-        Code::BAD_GATEWAY if scheme.is_secure() && credentials.are_missing() => {
-            Code::PROXYING_NOT_SUPPORTED.into()
-        }
-        code => code.into(),
-    })
+    Ok(context.upstream(server, tracked, idle, &mut unsafe_open)?)
 }
 
 /// The host of an entry; nothing stands for this host.
@@ -282,21 +274,25 @@ enum Credentials {
     Pki(*mut coap_dtls_pki_t),
     /// The list has nobody to say: whoever answers is believed.
     Anyone,
-    /// What the context has.
-    Own,
+    /// Nothing, since nothing is secured.
+    None,
 }
 
 impl Credentials {
-    fn of(entry: Option<&coap_proxy_server_t>) -> Result<Credentials, Refusal> {
-        let Some(entry) = entry else { return Ok(Credentials::Anyone) };
-        if !entry.oscore_conf.is_null() {
+    fn of(scheme: Scheme, entry: Option<&coap_proxy_server_t>) -> Result<Credentials, Refusal> {
+        if entry.is_some_and(|entry| !entry.oscore_conf.is_null()) {
             log!(WARN, "coap_proxy_forward_request: OSCORE is not supported");
             return Err(Code::PROXYING_NOT_SUPPORTED.into());
         }
-        Ok(match (entry.dtls_pki.is_null(), entry.dtls_cpsk.is_null()) {
-            (false, _) => Credentials::Pki(entry.dtls_pki),
-            (true, false) => Credentials::Psk(entry.dtls_cpsk),
-            (true, true) => Credentials::Own,
+        Ok(match entry {
+            _ if !scheme.is_secure() => Credentials::None,
+            None => Credentials::Anyone,
+            Some(entry) if !entry.dtls_pki.is_null() => Credentials::Pki(entry.dtls_pki),
+            Some(entry) if !entry.dtls_cpsk.is_null() => Credentials::Psk(entry.dtls_cpsk),
+            Some(_) => {
+                log!(WARN, "Proxy: (D)TLS not configured for secure session");
+                return Err(Code::PROXYING_NOT_SUPPORTED.into());
+            }
         })
     }
 
@@ -305,12 +301,8 @@ impl Credentials {
         match self {
             Credentials::Psk(psk) => [1, *psk as usize, 0],
             Credentials::Pki(pki) => [2, *pki as usize, 0],
-            Credentials::Anyone | Credentials::Own => [0; 3],
+            Credentials::Anyone | Credentials::None => [0; 3],
         }
-    }
-
-    fn are_missing(&self) -> bool {
-        matches!(self, Credentials::Own)
     }
 
     /// Opens a session to a server, with a reference.
@@ -345,8 +337,7 @@ impl Credentials {
         // are; they are copied again where they are needed for longer.
         let session = unsafe {
             match self {
-                _ if !scheme.is_secure() => coap_new_client_session(context, ptr::null(), &remote, proto),
-                Credentials::Own => coap_new_client_session(context, ptr::null(), &remote, proto),
+                Credentials::None => coap_new_client_session(context, ptr::null(), &remote, proto),
                 Credentials::Psk(psk) => {
                     let psk = &**psk;
                     let mut setup = coap_dtls_cpsk_t { client_sni: sni(psk.client_sni), ..*psk };
