@@ -202,7 +202,11 @@ impl Engine {
         if session.state == State::Handshake {
             return self.nack_nothing(id, NackReason::Unreachable);
         }
-        for sent in self.messages_under_way(id) {
+        let under_way = self.messages_under_way(id);
+        if under_way.is_empty() {
+            self.nack_nothing(id, NackReason::Unreachable);
+        }
+        for sent in under_way {
             self.nack(id, sent, NackReason::Unreachable);
         }
         self.upstream_unreachable(id);
