@@ -356,7 +356,7 @@ impl Sockets {
                     if more && connection.is_held() && self.held.last() != Some(&key) {
                         self.held.push(key);
                     }
-                    let blocked = !connection.is_drained();
+                    let blocked = connection.is_connecting || !connection.is_drained();
                     if blocked != entry.blocked {
                         let change = if blocked { Change::Blocked } else { Change::Unblocked };
                         self.changes.push((connection.session, change));
