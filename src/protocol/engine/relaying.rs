@@ -415,12 +415,13 @@ impl Engine {
         response: &mut Pdu,
     ) -> Result<(), BodyError> {
         let is_whole = [Number::BLOCK2, Number::Q_BLOCK2].into_iter().all(|n| received.option(n).is_none());
-        response_options(received, is_whole, response)?;
+        response_options(request, received, is_whole, response)?;
         let bytes = body.and_then(|b| b.data.as_deref()).or(received.payload()).unwrap_or_default();
         if received.code() == Code::HOP_LIMIT_REACHED {
             // RFC 8768 §3: each proxy on the way puts its name in front.
             let own = self.own_name(client);
-            let trace = [own.as_bytes(), bytes].join(&b' ');
+            let names = [own.as_bytes(), bytes].into_iter().filter(|name| !name.is_empty());
+            let trace = names.collect::<Vec<_>>().join(&b' ');
             return Ok(response.set_payload(&trace)?);
         }
         let does_blocks = self.sessions.get(client).is_some_and(|s| s.block_mode.has(Mode::USE_LIBCOAP));

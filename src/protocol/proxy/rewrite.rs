@@ -9,6 +9,9 @@ use crate::message::pdu::PduError;
 use crate::message::uri::{Form, Uri, path_segments, query_segments};
 use crate::message::{Code, Mid, Number, Pdu};
 
+/// The longest segment of a path, and the longest argument of a query, in bytes (RFC 7252 §5.10).
+const MAX_PART: usize = 255;
+
 /// The first option that may only be passed on by who knows what it means, and this library does not
 /// (RFC 7252 §5.4.2). `is_known` has those that the application knows.
 pub fn unsafe_unknown(message: &Pdu, is_known: impl Fn(Number) -> bool) -> Option<Number> {
@@ -48,11 +51,16 @@ pub fn upstream_request(request: &Pdu, named: Option<&Named>) -> Result<Pdu, Ref
     if let Some(uri) = uri {
         let uri = Uri::parse(uri.value, Form::Proxy, |_| true).map_err(|_| Code::BAD_REQUEST)?;
         let path = uri.path.map(path_segments).unwrap_or_default();
-        for segment in path {
-            pdu.add_option(Number::URI_PATH, &segment.bytes).map_err(too_large)?;
-        }
-        for argument in uri.query.filter(|q| !q.is_empty()).into_iter().flat_map(query_segments) {
-            pdu.add_option(Number::URI_QUERY, &argument.bytes).map_err(too_large)?;
+        let query = uri.query.filter(|q| !q.is_empty()).into_iter().flat_map(query_segments);
+        let parts =
+            path.into_iter().map(|s| (Number::URI_PATH, s)).chain(query.map(|s| (Number::URI_QUERY, s)));
+        for (number, part) in parts {
+            // RFC 7252 §5.10.1: no option holds more.
+            if part.bytes.len() > MAX_PART {
+                crate::log!(WARN, "a part of a URI has {} bytes", part.bytes.len());
+                return Err(Code::BAD_REQUEST.into());
+            }
+            pdu.add_option(number, &part.bytes).map_err(too_large)?;
         }
     }
     let asks_for_a_proxy =
@@ -64,10 +72,20 @@ pub fn upstream_request(request: &Pdu, named: Option<&Named>) -> Result<Pdu, Ref
     Ok(pdu)
 }
 
-/// Puts the options of a response from upstream into the one for the client; without those that place
-/// a block in its body if the body `is_whole`.
-pub fn response_options(received: &Pdu, is_whole: bool, response: &mut Pdu) -> Result<(), PduError> {
-    let is_of_block = |n: Number| is_whole && matches!(n, Number::BLOCK2 | Number::Q_BLOCK2 | Number::SIZE2);
+/// Puts the options of a response from upstream into the one to the client's request; without those that
+/// place a block in its body if the body `is_whole`, and without what it says of the blocks of a body
+/// that went upstream in blocks of this side's own (RFC 7959 §2.3).
+pub fn response_options(
+    request: &Pdu,
+    received: &Pdu,
+    is_whole: bool,
+    response: &mut Pdu,
+) -> Result<(), PduError> {
+    let is_of_block = |n: Number| match n {
+        Number::BLOCK2 | Number::Q_BLOCK2 | Number::SIZE2 => is_whole,
+        Number::BLOCK1 | Number::Q_BLOCK1 => request.option(n).is_none(),
+        _ => false,
+    };
     for option in received.options().filter(|o| !is_of_block(o.number)) {
         match (option.number, option.value) {
             // RFC 8768 §3: it counts down on the way back too.
@@ -180,16 +198,30 @@ mod tests {
             (Number::ETAG, b"e"),
             (Number::HOP_LIMIT, &[255]),
             (Number::BLOCK2, &[6]),
+            (Number::BLOCK1, &[9]),
             (Number::SIZE2, &[9]),
         ]);
-        let copy = |received: &Pdu, whole| {
+        let copy = |asked: &[(Number, &[u8])], received: &Pdu, whole| {
             let mut response = request(&[]);
-            response_options(received, whole, &mut response).unwrap();
+            response_options(&request(asked), received, whole, &mut response).unwrap();
             text(&response)
         };
-        assert_eq!(copy(&received, true), "4=e 16=255");
+        assert_eq!(copy(&[], &received, true), "4=e 16=255");
+        assert_eq!(copy(&[(Number::BLOCK1, &[9])], &received, true), "4=e 16=255 27=\\t");
         received.set_code(Code::HOP_LIMIT_REACHED);
-        assert_eq!(copy(&received, false), "4=e 16=254 23=\\x06 28=\\t");
+        assert_eq!(copy(&[], &received, false), "4=e 16=254 23=\\x06 28=\\t");
+    }
+
+    #[test]
+    fn a_part_of_a_uri_that_no_option_holds_is_refused() {
+        let named = |uri: &str| {
+            let request = request(&[(Number::PROXY_URI, uri.as_bytes())]);
+            upstream_request(&request, Some(&Named::of(&request).unwrap())).map_err(|r| r.code).map(drop)
+        };
+        let part = "x".repeat(MAX_PART);
+        assert_eq!(named(&format!("coap://h/{part}?{part}")), Ok(()));
+        assert_eq!(named(&format!("coap://h/{part}x")), Err(Code::BAD_REQUEST));
+        assert_eq!(named(&format!("coap://h/a?x{part}")), Err(Code::BAD_REQUEST));
     }
 
     proptest! {
