@@ -1,6 +1,7 @@
 """aiocoap, an independent implementation in Python, as the client of our server and the server of our client."""
 
 import concurrent.futures
+import contextlib
 import pathlib
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import sides
 
 VERSION = "0.4.17"
 WEBSOCKETS_VERSION = "15.0.1"
+LINK_HEADER_VERSION = "0.4.3"
 HERE = pathlib.Path(__file__).resolve().parent
 
 LARGE = "1000 bytes, b'abcd' to b'ijkl'"
@@ -99,15 +101,15 @@ AS_SERVER_WITH_BODIES = [
 
 def virtual_environment():
     """A Python that has aiocoap, made under target/ when it is missing; None where that does not work."""
-    directory = sides.ROOT / f"target/venv/aiocoap-{VERSION}-websockets-{WEBSOCKETS_VERSION}"
+    directory = sides.ROOT / f"target/venv/aiocoap-{VERSION}-websockets-{WEBSOCKETS_VERSION}-linkheader-{LINK_HEADER_VERSION}"
     python = directory / "bin/python"
     marker = directory / "complete"
     if marker.exists():
         return python
     try:
         subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True, capture_output=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", f"aiocoap=={VERSION}", f"websockets=={WEBSOCKETS_VERSION}"], check=True,
-                       capture_output=True)
+        wanted = [f"aiocoap=={VERSION}", f"websockets=={WEBSOCKETS_VERSION}", f"LinkHeader=={LINK_HEADER_VERSION}"]
+        subprocess.run([str(python), "-m", "pip", "install", "-q", *wanted], check=True, capture_output=True)
     except (subprocess.CalledProcessError, OSError):
         return None
     marker.touch()
@@ -119,36 +121,46 @@ def parse_lines(text, separator):
     return [tuple(line.split(separator, 1)) for line in text.splitlines() if separator in line]
 
 
-def as_client(report, python, program, side, host, port, label, what, *options, scheme="coap"):
-    """aiocoap asks, the C server answers."""
+@contextlib.contextmanager
+def no_proxy(host):
+    """The server is asked itself."""
+    yield host
+
+
+def as_client(report, python, program, side, host, port, label, what, *options, scheme="coap", proxy=no_proxy,
+              but=()):
+    """aiocoap asks, the C server answers, all `but` these. `proxy` starts one, in a `with`, that aiocoap asks instead; it is told
+    the server's host and gives its own."""
     address = f"[{host}]" if ":" in host else host
     expected_answers = AS_CLIENT if what == "small" else AS_CLIENT_WITH_BODIES
     argv = side.command(program, host, str(port), "scheme", scheme, *options)
-    with processes.server(argv, side.environment(), (host, port), protocol=processes.protocol_of(scheme)) as server:
+    with (processes.server(argv, side.environment(), (host, port), protocol=processes.protocol_of(scheme)) as server,
+          proxy(host) as between):
         if not server.came_up:
             report.fail(f"aiocoap {label}", f"the server did not come up: {server.stderr()}")
             return
-        asked = [str(python), str(HERE / "aiocoap_client.py"), f"{scheme}://{address}:{port}", what]
+        via = [f"coap://{between}"] if between != host else []
+        asked = [str(python), str(HERE / "aiocoap_client.py"), f"{scheme}://{address}:{port}", what, *via]
         code, out, err = processes.run(asked, None, within=90)
         answers = dict(parse_lines(out, " | "))
-        for name, expected in expected_answers.items():
+        for name, expected in ((name, answer) for name, answer in expected_answers.items() if name not in but):
             found = answers.get(name, f"nothing (exit {code}) {err[-300:]}")
             report.check(f"aiocoap {label}: {name}", found != expected and f"expected {expected}\nfound    {found}")
         code, _, err = server.stop()
         report.check(f"aiocoap {label}: the server ends cleanly", (code, err) != (0, "") and f"exit {code} {err}")
 
 
-def as_server(report, python, program, side, label, table, *options, scheme="coap"):
-    """The C client asks, aiocoap answers."""
+def as_server(report, python, program, side, label, table, *options, scheme="coap", proxy=no_proxy):
+    """The C client asks, aiocoap answers; `proxy` as for `as_client`."""
     host, port = processes.loopback_address(), 8683 if scheme == "coap+ws" else 5683
     bound = f"::ffff:{host}" if scheme == "coap" else host
     with processes.server([str(python), str(HERE / "aiocoap_server.py"), host, str(port), scheme], None,
-                          (bound, port), 20.0, protocol=processes.protocol_of(scheme)) as server:
+                          (bound, port), 20.0, protocol=processes.protocol_of(scheme)) as server, proxy(host) as between:
         if not server.came_up:
             report.fail(f"aiocoap {label}", f"it did not come up: {server.stderr()}")
             return
         steps = [*options, *(step for step, _ in table if step != "told")]
-        asked = side.command(program, host, str(port), f"scheme:{scheme}", *steps)
+        asked = side.command(program, between, str(port), f"scheme:{scheme}", *steps)
         code, out, err = processes.run(asked, side.environment(), within=90)
         answers = parse_lines(out, " -> ")
         for i, (step, expected) in enumerate(table):

@@ -1,11 +1,12 @@
-"""aiocoap as the client. Run by the virtual environment's Python with a URI and what to do, `small` messages or `bodies`;
-prints a line per step."""
+"""aiocoap as the client. Run by the virtual environment's Python with a URI and what to do, `small` messages or `bodies`,
+and the URI of a proxy if there is one; prints a line per step."""
 
 import asyncio
 import sys
 import warnings
 
 import aiocoap
+import aiocoap.proxy.client
 
 CON, NON = aiocoap.Reliable, aiocoap.Unreliable
 
@@ -139,11 +140,12 @@ async def small(context, uri):
     print(f"sixteen outstanding | {sorted({g.split()[0] for g in got})} of {len(got)}", flush=True)
 
 
-async def main(uri, what):
+async def main(uri, what, proxy=None):
     warnings.simplefilter("ignore", DeprecationWarning)  # block sizes as options of the request
     transport = {"coap": "udp6", "coap+tcp": "tcpclient", "coap+ws": "ws"}[uri.partition(":")[0]]
     context = await aiocoap.Context.create_client_context(transports=[transport])
-    await {"small": small, "bodies": bodies}[what](context, uri)
+    requester = aiocoap.proxy.client.ProxyForwarder(proxy, context) if proxy else context
+    await {"small": small, "bodies": bodies}[what](requester, uri)
     await context.shutdown()
 
 

@@ -1,7 +1,7 @@
 /*
  * A client for peers that were not written for this library.
  *
- *   client ADDRESS PORT [scheme:NAME] [mode:BITS] STEP...
+ *   client ADDRESS PORT [scheme:NAME] [mode:BITS] [with:NUMBER=TEXT] STEP...
  *
  * Each step is done when the one before has ended, on one session, and prints one line:
  *   get:PATH  put:PATH=TEXT  post:PATH=TEXT  delete:PATH      confirmable
@@ -13,7 +13,7 @@
  *   ping                                                      an empty confirmable message
  *   wait:MILLISECONDS                                         keep the session open and print what comes
  * TEXT may be #N: the first N bytes of a body that both ends know. With `mode` the context has these flags of block mode. The
- * scheme is coap, coap+tcp or coap+ws.
+ * scheme is coap, coap+tcp or coap+ws. `with` adds an option to each request; there may be several.
  * Timers are short, so that a step that nobody answers ends within ten seconds.
  */
 #include <coap3/coap.h>
@@ -127,6 +127,10 @@ run_for(coap_context_t *context, long limit_ms) {
   }
 }
 
+/* Options that each request has. */
+static const char *added[4];
+static int added_count;
+
 /* Send METHOD of PATH with TEXT behind `=`; 0 when nothing was sent. With `observe` not negative, that is the Observe
  * option, and the token is that of the observation. */
 static int
@@ -148,6 +152,12 @@ request(coap_session_t *session, coap_pdu_type_t type, coap_pdu_code_t method, c
   if (observe >= 0)
     coap_insert_optlist(&options, coap_new_optlist(COAP_OPTION_OBSERVE, observe > 0, (const uint8_t *)"\1"));
   coap_path_into_optlist((const uint8_t *)rest, path_length, COAP_OPTION_URI_PATH, &options);
+  for (int i = 0; i < added_count; i++) {
+    char *value;
+    uint16_t number = (uint16_t)strtoul(added[i], &value, 10);
+
+    coap_insert_optlist(&options, coap_new_optlist(number, strlen(value + 1), (const uint8_t *)value + 1));
+  }
   coap_add_optlist_pdu(pdu, &options);
   coap_delete_optlist(options);
   if (text && text[1] == '#') {
@@ -280,6 +290,8 @@ main(int argc, char **argv) {
                                       1 << COAP_URI_SCHEME_COAP, COAP_RESOLVE_TYPE_REMOTE);
     if (first < argc && !strncmp(argv[first], "mode:", 5))
       coap_context_set_block_mode(context, (uint32_t)strtoul(argv[first++] + 5, NULL, 10));
+    for (; first < argc && !strncmp(argv[first], "with:", 5) && added_count < 4; first++)
+      added[added_count++] = argv[first] + 5;
     coap_register_response_handler(context, on_response);
     coap_register_nack_handler(context, on_nack);
     coap_register_pong_handler(context, on_pong);

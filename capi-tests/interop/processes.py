@@ -170,6 +170,12 @@ class Background:
             code = None
         return code, *(f.read_text(errors="backslashreplace") for f in (self._stdout, self._stderr))
 
+    def interrupt(self, within=10.0):
+        """Asks it to end as Ctrl-C does; what `wait` gives."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        return self.wait(within)
+
     def __enter__(self):
         return self
 

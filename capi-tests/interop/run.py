@@ -8,7 +8,7 @@ import sys
 import report as reporting
 import sides
 
-SUITES = ("debian", "aiocoap", "multicast", "hostile")
+SUITES = ("debian", "aiocoap", "proxies", "multicast", "hostile")
 
 
 def main():
