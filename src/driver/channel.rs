@@ -31,8 +31,6 @@ pub(super) struct Channel {
     pub(super) repeats: u16,
     /// The random bytes of the client's first message, by which it is told from another one.
     pub(super) hello: Option<[u8; 32]>,
-    /// Memory for what comes out of it.
-    plain: Vec<u8>,
 }
 
 impl Channel {
@@ -45,7 +43,6 @@ impl Channel {
             deadline: None,
             repeats: 0,
             hello: None,
-            plain: Vec::new(),
         }
     }
 
@@ -59,13 +56,12 @@ impl Channel {
         self.connection.as_deref_mut()
     }
 
-    /// Takes the connection out to have it work, and memory for what comes of it; `None` if it is at work.
-    pub(super) fn begin_work(&mut self) -> Option<(Box<dyn Connection>, Vec<u8>)> {
+    /// Takes the connection out to have it work; `None` if it is at work.
+    pub(super) fn begin_work(&mut self) -> Option<Box<dyn Connection>> {
         if core::mem::replace(&mut self.is_working, true) {
             return None;
         }
-        let connection = self.connection.take()?;
-        Some((connection, core::mem::take(&mut self.plain)))
+        self.connection.take()
     }
 
     /// Takes it out once more.
@@ -79,9 +75,8 @@ impl Channel {
     }
 
     /// It has done its work.
-    pub(super) fn end_work(&mut self, plain: Vec<u8>) {
+    pub(super) fn end_work(&mut self) {
         self.is_working = false;
-        self.plain = plain;
     }
 
     /// Keeps what came while it is at work.

@@ -169,7 +169,8 @@ impl Connection {
         }
     }
 
-    /// Has a message written. What is large goes to the system at once, as far as that takes it.
+    /// Has a message written. What is large goes to the system at once, as far as that takes it; what is to be
+    /// secured waits for [`Connection::flush`], so that small messages share a record.
     pub(super) fn queue(&mut self, message: &[u8]) {
         let is_secure = self.is_secure;
         match self.out() {
@@ -180,7 +181,6 @@ impl Connection {
             }
             (Layer::Upgrade, _) => {}
         }
-        self.seal();
     }
 
     fn write_or_queue(&mut self, message: &[u8]) {
@@ -208,6 +208,7 @@ impl Connection {
 
     /// Has the end of what secures it written, and lets go of that.
     pub(super) fn close_channel(&mut self) {
+        self.seal();
         if let Some(mut channel) = self.channel.take()
             && let Some(output) = channel.close()
         {
@@ -217,7 +218,7 @@ impl Connection {
 
     /// Whether nothing waits to be written.
     pub(super) fn is_drained(&self) -> bool {
-        self.written == self.outbound.len()
+        self.written == self.outbound.len() && self.plain.is_empty()
     }
 
     /// Has the end written, as far as the system takes it at once.
@@ -235,6 +236,7 @@ impl Connection {
         if self.is_connecting {
             return Ok(());
         }
+        self.seal();
         while let Some(rest) = self.outbound.get(self.written..).filter(|rest| !rest.is_empty()) {
             match self.socket.write(rest, more) {
                 Ok(n) => {
@@ -264,5 +266,118 @@ impl Connection {
     /// Whether the system keeps something until more follows.
     pub(super) fn is_held(&self) -> bool {
         self.is_held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Address;
+    use crate::net::StreamListener;
+    use crate::protocol::Instant;
+    use crate::protocol::session::{Path, Role, Session, Sessions};
+    use crate::tls::{self, Happened, Output, Peer};
+    use core::ffi::c_void;
+    use core::time::Duration;
+
+    /// Secures by brackets.
+    #[derive(Default)]
+    struct Brackets(Output);
+
+    impl tls::Connection for Brackets {
+        fn set_peer(&mut self, _: Peer) {}
+
+        fn receive(&mut self, _: &[u8]) {}
+
+        fn advance(&mut self, _: &mut Vec<u8>) -> Option<Happened> {
+            None
+        }
+
+        fn send(&mut self, plain: &[u8]) -> bool {
+            self.0.bytes.extend([b"[", plain, b"]"].concat());
+            true
+        }
+
+        fn close(&mut self) {
+            self.0.bytes.extend(b"end");
+        }
+
+        fn output(&mut self) -> &mut Output {
+            &mut self.0
+        }
+
+        fn timeout(&self) -> Option<Duration> {
+            None
+        }
+
+        fn handle_timeout(&mut self) {}
+
+        fn is_handshaking(&self) -> bool {
+            false
+        }
+
+        fn overhead(&self) -> usize {
+            2
+        }
+
+        fn native(&self) -> *mut c_void {
+            core::ptr::null_mut()
+        }
+
+        fn cipher(&self) -> Option<String> {
+            None
+        }
+    }
+
+    /// A secured connection, and the other end of its stream.
+    fn secured() -> (Connection, StreamSocket) {
+        let loopback = Address::Ip(([127, 0, 0, 1], 0).into());
+        let listener = StreamListener::bind(&loopback).unwrap();
+        let far = StreamSocket::connect(None, listener.local_addr()).unwrap();
+        let near = loop {
+            match listener.accept() {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                accepted => break accepted.unwrap().0,
+            }
+        };
+        let path = Path { socket: SocketId(0), local: loopback.clone(), remote: loopback, ifindex: 0 };
+        let session = Session::new(path, Role::Server, 1152, false, Instant(0), 0);
+        let session = Sessions::default().insert(session).unwrap();
+        let mut connection = Connection::new(Arc::new(near), session, Transport::Tls, Some(SocketId(1)));
+        connection.channel = Some(Box::new(Channel::new(Box::new(Brackets::default()))));
+        (connection, far)
+    }
+
+    fn read(socket: &StreamSocket, size: usize) -> String {
+        let mut read = Vec::new();
+        while read.len() < size {
+            let mut room = [0; 100];
+            match socket.read(&mut room) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                n => read.extend(&room[..n.unwrap()]),
+            }
+        }
+        String::from_utf8(read).unwrap()
+    }
+
+    #[test]
+    fn messages_that_wait_together_are_secured_together() {
+        let (mut connection, far) = secured();
+        connection.queue(b"one ");
+        connection.queue(b"two");
+        assert!(!connection.is_drained());
+        connection.flush(false).unwrap();
+        assert!(connection.is_drained());
+        connection.queue(b"three");
+        connection.flush(false).unwrap();
+        assert_eq!(read(&far, 16), "[one two][three]");
+    }
+
+    #[test]
+    fn what_waits_is_secured_before_the_end_is_said() {
+        let (mut connection, far) = secured();
+        connection.queue(b"last");
+        connection.say_goodbye();
+        assert_eq!(read(&far, 9), "[last]end");
     }
 }

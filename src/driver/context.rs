@@ -71,6 +71,8 @@ pub struct State {
     pub(super) waiters: Waiters,
     /// How secured endpoints answer.
     pub(super) acceptor: Option<Arc<dyn Acceptor>>,
+    /// Memory for what comes out of a secured connection, lent to the one that is at work.
+    pub(super) opened: Vec<u8>,
     /// The application waits on the context's descriptor by itself.
     pub(super) watched: bool,
     /// What the timer in that descriptor is set to.
@@ -125,6 +127,7 @@ impl Context {
                 endpoints: HashMap::new(),
                 waiters: Waiters::default(),
                 acceptor: None,
+                opened: Vec::new(),
                 watched: false,
                 armed: None,
             }),

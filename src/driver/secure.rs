@@ -146,12 +146,13 @@ impl Context {
             crate::log!(DEBUG, "*  {session}: netif: recv {:4} bytes", bytes.len());
         }
         let Some(channel) = state.sockets.channel_mut(socket, id) else { return };
-        let Some((mut connection, mut plain)) = channel.begin_work() else {
+        let Some(mut connection) = channel.begin_work() else {
             if let Input::Bytes(bytes) = input {
                 channel.keep(bytes);
             }
             return;
         };
+        let mut plain = core::mem::take(&mut state.opened);
         match input {
             Input::Begin => {}
             Input::Bytes(bytes) => connection.receive(bytes),
@@ -187,9 +188,15 @@ impl Context {
             }
             let Some(channel) = state.sockets.channel_mut(socket, id) else { return };
             if happened.is_none() && arrived.is_none() {
-                channel.end_work(plain);
+                channel.end_work();
                 if matches!(input, Input::Bytes(_)) {
                     channel.note_progress();
+                }
+                state.opened = plain;
+                if state.sockets.connection_of(socket, id).is_some() {
+                    // Once for all records that came together.
+                    self.save(state);
+                    self.transmit(state, false);
                 }
                 state.sockets.schedule_flight(crate::clock::now(), socket, id);
                 return;
@@ -224,7 +231,7 @@ impl Context {
             Happened::Data => {
                 let is_reliable = state.engine.sessions().get(id).map(|s| s.transport.is_reliable());
                 match is_reliable {
-                    Some(true) => return self.work_off(state, socket, plain),
+                    Some(true) => return self.take_messages(state, socket, plain),
                     Some(false) => {
                         let datagram = Datagram { bytes: plain, multicast: false };
                         state.engine.handle_datagram(now, id, datagram);

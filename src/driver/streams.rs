@@ -248,8 +248,20 @@ impl Context {
         BUFFER.set(Some(buffer));
     }
 
-    /// Works off what was left over, and these bytes, as long as the peer takes the answers.
+    /// Works off what was left over, and these bytes, as long as the peer takes the answers, which are sent.
     pub(super) fn work_off(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, id: SocketId, bytes: &[u8]) {
+        self.take_messages(state, id, bytes);
+        self.save(state);
+        self.transmit(state, false);
+    }
+
+    /// Works them off. What is left of the answers then waits to be sent.
+    pub(super) fn take_messages(
+        self: &Arc<Self>,
+        state: &mut MutexGuard<'_, State>,
+        id: SocketId,
+        bytes: &[u8],
+    ) {
         let Some(connection) = state.sockets.connection_mut(id) else { return };
         let session = connection.session;
         let left_over = core::mem::take(&mut connection.unread);
@@ -262,8 +274,6 @@ impl Context {
             }
         }
         self.deliver(state);
-        self.save(state);
-        self.transmit(state, false);
     }
 
     /// The connection of a session is over: what is queued goes out as far as the system takes it at

@@ -5,7 +5,7 @@ use super::context::{self, Kind};
 use super::keys::Material;
 use super::link::Link;
 use super::local::{Local, Side};
-use super::queue::{self, refused_by};
+use super::queue::refused_by;
 use super::renewed::{Both, ByName, Keyed, Renewed};
 use super::suites::{self, Lenience};
 use super::sys;
@@ -16,12 +16,11 @@ use crate::tls::{
 };
 use core::ffi::c_int;
 use foreign_types::ForeignTypeRef as _;
-use openssl::hash::MessageDigest;
-use openssl::pkey::{PKey, Private};
-use openssl::sign::Signer;
+use hmac::{Hmac, Mac as _};
 use openssl::ssl::{SslContext, SslContextBuilder};
 use openssl_sys as ffi;
 use parking_lot::Mutex;
+use sha2::Sha256;
 use std::ffi::CString;
 use std::sync::Arc;
 
@@ -29,8 +28,9 @@ use std::sync::Arc;
 pub(super) struct Server {
     setup: ServerSetup,
     roots: Roots,
-    /// What cookies are made by.
-    secret: PKey<Private>,
+    /// What cookies are made by. By none of OpenSSL's: most of the time that takes is to find it, and
+    /// cookies are for whoever sends a datagram.
+    secret: Hmac<Sha256>,
     /// For clients with a key that both sides have.
     psk: Option<Both>,
     /// For clients that want a certificate, by the name they ask for.
@@ -48,11 +48,11 @@ impl Answerer {
         if let Some(psk) = &setup.psk {
             check_hint(psk)?;
         }
-        let mut secret = [0; 32];
+        let mut secret = [0; 64];
         openssl::rand::rand_bytes(&mut secret).map_err(refused_by("random bytes"))?;
         let mut server = Server {
             roots: roots.clone(),
-            secret: PKey::hmac(&secret).map_err(refused_by("secret of cookies"))?,
+            secret: Hmac::new(&secret.into()),
             psk: None,
             pki: None,
             others: ByName::default(),
@@ -97,10 +97,6 @@ impl Acceptor for Answerer {
         if !is_client_hello(datagram) {
             return Hello::Ignored;
         }
-        let Some(cookie) = self.0.cookie(sender) else {
-            crate::log!(ERR, "no cookie for a client: {}", queue::why());
-            return Hello::Ignored;
-        };
         let mut spare = self.0.spare.lock();
         let link = match spare.take() {
             Some(link) => Ok(link),
@@ -113,7 +109,7 @@ impl Acceptor for Answerer {
                 return Hello::Ignored;
             }
         };
-        link.local().cookie.set(cookie);
+        link.local().cookie.set(self.0.cookie(sender));
         link.receive(datagram);
         match link.listen() {
             Some(true) => match link.set_mtu(mtu) {
@@ -230,11 +226,8 @@ impl Server {
         renewed.now(&self.roots, |keys| self.keyed(keys))
     }
 
-    fn cookie(&self, sender: &[u8]) -> Option<[u8; 32]> {
-        let mut signer = Signer::new(MessageDigest::sha256(), &self.secret).ok()?;
-        let mut cookie = [0; 32];
-        let n = signer.sign_oneshot(&mut cookie, sender).ok()?;
-        (n == cookie.len()).then_some(cookie)
+    fn cookie(&self, sender: &[u8]) -> [u8; 32] {
+        self.secret.clone().chain_update(sender).finalize().into_bytes().into()
     }
 
     /// A ClientHello is there: chooses what to answer by. An error is the alert to send.
