@@ -4,7 +4,7 @@ use super::local::{Local, Side};
 use super::{queue, sys};
 use crate::log::Level;
 use crate::tls::{Carrier, Connection, Failure, Happened, Notice, Output, Peer, SetupError};
-use core::ffi::{c_int, c_long, c_void};
+use core::ffi::{CStr, c_int, c_long, c_void};
 use core::ops::Deref;
 use core::ptr::NonNull;
 use core::time::Duration;
@@ -209,7 +209,9 @@ impl Connection for Link {
     }
 
     fn receive(&mut self, input: &[u8]) {
-        self.local.wire.receive(input);
+        let is_datagram = self.local.wire.mtu.get().is_some();
+        let whole = if is_datagram { super::wire::sound(input, self.overhead()) } else { input };
+        self.local.wire.receive(whole);
     }
 
     fn advance(&mut self, plain: &mut Vec<u8>) -> Option<Happened> {
@@ -302,7 +304,12 @@ impl Connection for Link {
     }
 
     fn cipher(&self) -> Option<String> {
-        self.ssl.current_cipher().map(|cipher| cipher.name().to_owned())
+        // SAFETY: the connection is alive, and so is what it has; names are C strings, if they are there.
+        unsafe {
+            let cipher = ffi::SSL_get_current_cipher(self.ssl.as_ptr());
+            let name = if cipher.is_null() { core::ptr::null() } else { ffi::SSL_CIPHER_get_name(cipher) };
+            (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+        }
     }
 
     fn take_notices(&mut self) -> Vec<Notice> {
