@@ -493,3 +493,73 @@ fn an_idle_session_upstream_is_closed_but_not_while_somebody_waits() {
     let now = world.now;
     assert_eq!(world.hosts[hosts[0]].engine.upstream(now, &key), None);
 }
+
+#[test]
+fn an_extended_token_comes_back_and_none_is_sent_on() {
+    let (mut world, hosts) = chain(1, Conditions::PERFECT, 1, Mode::default());
+    world.hosts[0].engine.config.max_token = 64;
+    world.hosts[hosts[1]].engine.config.max_token = 64;
+    serve_paths(&mut world, hosts[2]);
+    let session = connect(&mut world, &hosts);
+    let now = world.now;
+    let mut request = world.hosts[0].new_request(session, CON, Code::GET, "r");
+    request.set_token(&[7; 40]).unwrap();
+    world.hosts[0].engine.send(now, session, request).unwrap();
+    world.settle(0);
+    world.run_for(10 * SECOND);
+    let token = |record: &Record| match &record.what {
+        What::Response { received, .. } => Some(received.token().to_vec()),
+        _ => None,
+    };
+    assert_eq!(world.hosts[0].journal.iter().filter_map(token).collect::<Vec<_>>(), [vec![7; 40]]);
+    let asked =
+        |record: &Record| matches!(&record.what, What::Request { request, .. } if request.token().len() <= 8);
+    assert!(world.hosts[hosts[2]].journal.iter().any(asked));
+    finish(&mut world, &hosts);
+}
+
+#[test]
+fn echo_and_oscore_are_between_the_client_and_the_server() {
+    let (mut world, hosts) = chain(1, Conditions::PERFECT, 1, SINGLE);
+    world.hosts[hosts[2]].engine.config.known_options.insert(Number::OSCORE.0);
+    world.hosts[hosts[2]].serve("r", |turn| {
+        let request = turn.exchange.request.clone();
+        match (request.option(Number::OSCORE), request.option(Number::ECHO)) {
+            (Some(oscore), _) if oscore.value == b"kid" => turn.reply(Code::CHANGED, b"ciphertext"),
+            (_, Some(echo)) if echo.value == b"fresh" => turn.reply(Code::CONTENT, b""),
+            _ => {
+                turn.reply(Code::UNAUTHORIZED, b"");
+                turn.exchange.response.add_option(Number::ECHO, b"fresh").unwrap();
+            }
+        }
+    });
+    let (one, other) = (connect(&mut world, &hosts), connect(&mut world, &hosts));
+    for session in [one, other] {
+        // The client is to see what comes.
+        world.hosts[0].engine.session_mut(session).unwrap().block_mode = Mode::default();
+        ask(&mut world, session, CON, Code::GET, &[]);
+        world.run_for(SECOND);
+    }
+    ask(&mut world, one, CON, Code::GET, &[(Number::ECHO, b"fresh")]);
+    world.run_for(SECOND);
+    send(&mut world, one, CON, Code::POST, &[(Number::OSCORE, b"kid")], b"ciphertext");
+    world.run_for(SECOND);
+    assert_eq!(codes(&world), [Code::UNAUTHORIZED, Code::UNAUTHORIZED, Code::CONTENT, Code::CHANGED]);
+    finish(&mut world, &hosts);
+}
+
+#[test]
+fn a_proxy_that_asks_itself_stops() {
+    let mut world = World::new(1, Conditions::PERFECT);
+    let hosts = [world.add_host(), world.add_host()];
+    make_proxy(&mut world, hosts[1], hosts[1]);
+    let session = connect(&mut world, &hosts);
+    ask(&mut world, session, CON, Code::GET, &[]);
+    world.run_for(60 * SECOND);
+    assert_eq!(codes(&world), [Code::HOP_LIMIT_REACHED]);
+    let requests = world.hosts[hosts[1]].journal.iter().filter(|r| matches!(r.what, What::Request { .. }));
+    assert_eq!(requests.count(), 16);
+    let trace = heard(&world).pop().unwrap().3;
+    assert_eq!(String::from_utf8(trace).unwrap().split(' ').count(), 17);
+    finish(&mut world, &hosts);
+}
