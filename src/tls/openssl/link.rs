@@ -18,6 +18,10 @@ const RECORD: usize = 16_384;
 /// OpenSSL makes no smaller datagrams: the smallest MTU of a link that it knows of, without IP and UDP.
 const SMALLEST_MTU: usize = 256 - 48;
 
+/// What the protection adds to a datagram by suites with a tag of 16 bytes and no explicit nonce, or with
+/// both halved.
+const USUAL_OVERHEAD: usize = 29;
+
 /// See the module.
 pub(super) struct Link {
     // Freed before what it points to.
@@ -26,6 +30,8 @@ pub(super) struct Link {
     phase: Phase,
     /// A flight was sent more often than OpenSSL does that.
     is_tired: bool,
+    /// What the protection adds to a datagram.
+    overhead: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,9 +94,10 @@ impl Link {
         } else {
             ssl.set_connect_state();
         }
-        let link = Link { ssl, local, phase: Phase::New, is_tired: false };
+        let mut link = Link { ssl, local, phase: Phase::New, is_tired: false, overhead: 0 };
         if let Carrier::Datagrams { mtu } = carrier {
             link.set_mtu(mtu)?;
+            link.overhead = USUAL_OVERHEAD;
         }
         Ok(link)
     }
@@ -150,6 +157,13 @@ impl Link {
         }
         self.phase = Phase::Established;
         self.local.settle();
+        if let Some(mtu) = self.local.wire.mtu.get() {
+            // SAFETY: the connection is alive.
+            let room = unsafe { sys::DTLS_get_data_mtu(self.ssl.as_ptr()) };
+            if room > 0 {
+                self.overhead = mtu.max(SMALLEST_MTU).saturating_sub(room);
+            }
+        }
         Some(Happened::Connected)
     }
 
@@ -210,7 +224,7 @@ impl Connection for Link {
 
     fn receive(&mut self, input: &[u8]) {
         let is_datagram = self.local.wire.mtu.get().is_some();
-        let whole = if is_datagram { super::wire::sound(input, self.overhead()) } else { input };
+        let whole = if is_datagram { super::wire::sound(input, self.overhead) } else { input };
         self.local.wire.receive(whole);
     }
 
@@ -291,12 +305,7 @@ impl Connection for Link {
     }
 
     fn overhead(&self) -> usize {
-        /// Of the suites with a tag of 16 bytes and no explicit nonce, or with both halved.
-        const USUAL: usize = 29;
-        let Some(mtu) = self.local.wire.mtu.get() else { return 0 };
-        // SAFETY: the connection is alive.
-        let room = unsafe { sys::DTLS_get_data_mtu(self.ssl.as_ptr()) };
-        if self.is_handshaking() || room == 0 { USUAL } else { mtu.max(SMALLEST_MTU).saturating_sub(room) }
+        self.overhead
     }
 
     fn native(&self) -> *mut c_void {

@@ -2,6 +2,7 @@
 
 mod asked;
 mod authority;
+mod broken;
 mod clock;
 mod ending;
 mod hello;
@@ -99,6 +100,10 @@ impl End {
             connection.set_peer(somebody());
         }
         end
+    }
+
+    fn is_connected(&self) -> bool {
+        self.happened.contains(&Happened::Connected)
     }
 
     fn get(&mut self) -> &mut dyn Connection {
