@@ -8,9 +8,8 @@ use core::sync::atomic::AtomicPtr;
 use core::time::Duration;
 use std::collections::VecDeque;
 
-/// The most that waits for a connection at work; what comes later is lost, as on any network. Over a
-/// stream nothing is lost: what is read while the connection is at work is read by a nested turn of the
-/// loop, and that reads no more than this.
+/// The most datagrams that wait for a connection at work; what comes later is lost, as on any network. A
+/// stream is not read meanwhile.
 const MAX_ARRIVED: usize = 64;
 
 /// How long an answer to a flight is waited for at first (RFC 6347 §4.2.4.1).
@@ -77,6 +76,11 @@ impl Channel {
     /// It has done its work.
     pub(super) fn end_work(&mut self) {
         self.is_working = false;
+    }
+
+    /// Whether it is at work.
+    pub(super) fn is_working(&self) -> bool {
+        self.is_working
     }
 
     /// Keeps what came while it is at work.

@@ -215,7 +215,8 @@ impl Context {
             let Some(connection) = state.sockets.connection_mut(id) else { break };
             let (session, socket) = (connection.session, Arc::clone(&connection.socket));
             let is_secure = connection.is_secure();
-            if !state.engine.takes_input(session) {
+            let is_working = connection.channel.as_ref().is_some_and(|channel| channel.is_working());
+            if is_working || !state.engine.takes_input(session) {
                 break;
             }
             let read = socket.read(&mut buffer);
