@@ -83,7 +83,8 @@ pub(super) fn set_pki(
         }
     }
     if checks.revocation {
-        let set = context.cert_store_mut().set_flags(X509VerifyFlags::CRL_CHECK);
+        let all = X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL;
+        let set = context.cert_store_mut().set_flags(all);
         set.map_err(refused_by("revocation lists"))?;
     }
     let mode = match (is_server, checks.verify_peer) {

@@ -23,6 +23,11 @@ impl Judge {
         let depth = context.error_depth();
         if !ok {
             let fault = context.error();
+            // Lists are asked for the peer's own certificate. What there are for those above it count.
+            if depth > 0 && matches!(fault.as_raw(), ffi::X509_V_ERR_UNABLE_TO_GET_CRL) {
+                context.set_error(X509VerifyResult::OK);
+                return true;
+            }
             let allowed = self.allows(fault, context);
             local.note_fault(fault, context.current_cert(), depth, allowed);
             if allowed {
