@@ -64,12 +64,13 @@ impl Local {
     /// Under which number OpenSSL keeps the pointer.
     fn index() -> Option<c_int> {
         static INDEX: OnceLock<c_int> = OnceLock::new();
-        let make = || {
-            openssl::init();
-            // SAFETY: no functions are given that OpenSSL would call with the pointer.
-            unsafe { ffi::SSL_get_ex_new_index(0, core::ptr::null_mut(), None, None, None) }
-        };
-        Some(*INDEX.get_or_init(make)).filter(|index| *index >= 0)
+        if let Some(index) = INDEX.get() {
+            return Some(*index);
+        }
+        openssl::init();
+        // SAFETY: no functions are given that OpenSSL would call with the pointer.
+        let made = unsafe { ffi::SSL_get_ex_new_index(0, core::ptr::null_mut(), None, None, None) };
+        (made >= 0).then(|| *INDEX.get_or_init(|| made))
     }
 
     /// Has OpenSSL keep it with a connection. `false` if that failed.

@@ -162,8 +162,8 @@ fn push_within(output: &mut Output, mut bytes: &[u8], mtu: usize) {
 /// to hold even what the protection adds: RFC 6347 §4.1.2.7 has such a one dropped in silence, while
 /// OpenSSL 3.0 ends the connection. Anybody can send it who knows the addresses.
 pub(super) fn sound(datagram: &[u8], overhead: usize) -> &[u8] {
-    // With suites that pad it is no less.
-    let overhead = overhead.min(13 + 8 + 16);
+    // Suites that pad add a header, an initialization vector, a code of 32 bytes, and more.
+    let overhead = overhead.min(13 + 16 + 32);
     let mut at = 0;
     while let Some(rest) = datagram.get(at..).filter(|rest| !rest.is_empty()) {
         let is_protected = rest.get(3..5).is_some_and(|epoch| epoch != [0, 0]);

@@ -298,3 +298,32 @@ fn lines_for_the_log_are_made_where_they_are_wanted() {
     pair.client.get().close();
     assert_eq!(pair.client.get().take_notices(), []);
 }
+
+/// What anybody can send who knows the addresses.
+fn stub(len: u16) -> Vec<u8> {
+    let header = [&[23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 2, 0][..], &len.to_be_bytes()].concat();
+    [header, vec![0; usize::from(len)]].concat()
+}
+
+#[test]
+fn a_protected_record_without_room_for_a_tag_ends_no_connection() {
+    let mut pair = connected(DTLS);
+    for len in 0..64 {
+        for end in [&mut pair.client, &mut pair.server] {
+            end.get().receive(&stub(len));
+            end.advance();
+        }
+    }
+    pair.talk();
+    assert_eq!(pair.client.happened, [Happened::Connected]);
+}
+
+#[test]
+fn nor_does_it_end_a_handshake() {
+    let mut pair = halfway();
+    for len in 0..64 {
+        pair.server.get().receive(&stub(len));
+        pair.server.advance();
+    }
+    pair.run().talk();
+}
