@@ -37,6 +37,8 @@ const DEREGISTER: u64 = 1;
 pub(super) struct Proxying {
     pub(super) relays: Relays,
     pub(super) upstreams: Upstreams,
+    /// What the application kept with a request whose last response had the Observe option.
+    last_seen: Option<Handle>,
 }
 
 /// A request to be forwarded.
@@ -61,7 +63,7 @@ pub struct Forward<'a> {
 pub struct Relayed {
     /// What the application keeps with the request.
     pub kept: Option<Handle>,
-    /// No other response will come.
+    /// No other response will come, and that is plain to see: what the application keeps is its own.
     pub is_last: bool,
 }
 
@@ -341,7 +343,7 @@ impl Engine {
             crate::log!(WARN, "a response from upstream has option {}, which is not forwarded", option.0);
             let relay = self.take_relay(id)?;
             self.fail_client(now, &relay, Code::BAD_GATEWAY);
-            return Some(Relayed { kept, is_last: true });
+            return Some(self.last_response(received, kept));
         }
         if !goes_on {
             let relay = self.take_relay(id)?;
@@ -349,7 +351,7 @@ impl Engine {
             if let Some(response) = response {
                 self.answer(now, relay.client, &relay.request, response, relay.audience);
             }
-            return Some(Relayed { kept, is_last: true });
+            return Some(self.last_response(received, kept));
         }
         relay.observes = true;
         let (client, audience, notified, confirmed) =
@@ -384,6 +386,17 @@ impl Engine {
             relay.request = request;
         }
         Some(Relayed { kept, is_last: false })
+    }
+
+    /// No other response will come. Programs take for their own what they gave with a request, unless
+    /// the response has the Observe option, whatever else it says: then it is not given back, and
+    /// stays until the next such response, so that they can look at it.
+    fn last_response(&mut self, received: &Pdu, kept: Option<Handle>) -> Relayed {
+        let is_last = received.option(Number::OBSERVE).is_none();
+        if !is_last {
+            self.proxying.last_seen.clone_from(&kept);
+        }
+        Relayed { kept, is_last }
     }
 
     /// The response for a client, from the one that came from upstream.
