@@ -89,6 +89,17 @@ main(void) {
   later(0, &asked[0], NON, 0x45, "6103 60", "of client1");
   later(0, &first, NON, 0x45, "6103 60", "of client0");
   px_close();
+  /* Observe where there is nothing to observe: the library keeps the key, since the application goes by that. */
+  open_with_keys("an error that is marked as a notification", COAP_PROXY_REVERSE, OBSERVE);
+  get(0, "6# 11=a");
+  later(0, &asked[0], NON, 0x84, "6103", NULL);
+  px_close();
+  open_with_keys("notifications that nobody asked for", COAP_PROXY_REVERSE, EMPTY_ACK);
+  get(0, "11=a");
+  later(0, &asked[0], NON, 0x45, "6103 60", "first");
+  get(0, "11=b");
+  later(0, &asked[0], NON, 0x45, "6103 60", "second");
+  px_close();
   open_with_keys("the client goes", COAP_PROXY_REVERSE, EMPTY_ACK);
   coap_context_set_session_timeout(px, 1);
   get(0, "11=a");
