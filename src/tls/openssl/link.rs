@@ -164,6 +164,7 @@ impl Link {
                 self.overhead = mtu.max(SMALLEST_MTU).saturating_sub(room);
             }
         }
+        self.leave_buffers();
         Some(Happened::Connected)
     }
 
@@ -172,6 +173,15 @@ impl Link {
         if self.local.wire.unread() == 0 && unsafe { sys::SSL_has_pending(self.ssl.as_ptr()) } == 0 {
             return None;
         }
+        if !self.take_buffers() {
+            return Some(self.fail());
+        }
+        let read = self.read_record(plain);
+        self.leave_buffers();
+        read
+    }
+
+    fn read_record(&mut self, plain: &mut Vec<u8>) -> Option<Happened> {
         // Room for any record: of one that had no room the rest would come as the next message.
         plain.reserve(RECORD);
         let room = plain.spare_capacity_mut();
@@ -185,6 +195,21 @@ impl Link {
         // SAFETY: so many bytes were written behind the old ones.
         unsafe { plain.set_len(plain.len() + n) };
         Some(Happened::Data)
+    }
+
+    /// Has OpenSSL get its buffers for records, which an idle connection does not keep: they are 33 kB. Over
+    /// streams it does that by itself ([`SslMode::RELEASE_BUFFERS`](openssl::ssl::SslMode)).
+    fn take_buffers(&self) -> bool {
+        // SAFETY: the connection is alive.
+        self.local.wire.mtu.get().is_none() || unsafe { sys::SSL_alloc_buffers(self.ssl.as_ptr()) } == 1
+    }
+
+    /// Has it give them back, unless there is something in them.
+    fn leave_buffers(&self) {
+        if self.local.wire.mtu.get().is_some() && self.local.wire.unread() == 0 {
+            // SAFETY: as above.
+            unsafe { sys::SSL_free_buffers(self.ssl.as_ptr()) };
+        }
     }
 
     /// A call of OpenSSL's has not succeeded: for lack of input, or for good.
@@ -245,6 +270,9 @@ impl Connection for Link {
             return true;
         }
         queue::clear();
+        if !self.take_buffers() {
+            return false;
+        }
         let mut n = 0;
         // SAFETY: as many bytes as are said.
         let sent =
@@ -254,12 +282,13 @@ impl Connection for Link {
                 self.local.note(Level::dtls(4), "*  ", || reason);
             }
         }
+        self.leave_buffers();
         sent == 1 && n == plain.len()
     }
 
     fn close(&mut self) {
-        if matches!(self.phase, Phase::Established | Phase::PeerClosed) {
-            queue::clear();
+        queue::clear();
+        if matches!(self.phase, Phase::Established | Phase::PeerClosed) && self.take_buffers() {
             // Whether the peer has said the same does not matter: nobody waits for it.
             // SAFETY: the connection is alive.
             unsafe { ffi::SSL_shutdown(self.ssl.as_ptr()) };

@@ -66,6 +66,8 @@ unsafe extern "C" {
     pub(super) fn BIO_ADDR_free(address: *mut Address);
     pub(super) fn DTLSv1_listen(ssl: *mut SSL, client: *mut Address) -> c_int;
     pub(super) fn DTLS_get_data_mtu(ssl: *const SSL) -> usize;
+    pub(super) fn SSL_alloc_buffers(ssl: *mut SSL) -> c_int;
+    pub(super) fn SSL_free_buffers(ssl: *mut SSL) -> c_int;
     pub(super) fn SSL_has_pending(ssl: *const SSL) -> c_int;
     pub(super) fn SSL_use_psk_identity_hint(ssl: *mut SSL, hint: *const c_char) -> c_int;
     pub(super) fn SSL_CTX_set_info_callback(ctx: *mut SSL_CTX, callback: Option<InfoCallback>);

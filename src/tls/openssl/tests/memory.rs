@@ -122,11 +122,20 @@ fn runs_out(
     enough
 }
 
+/// Whether this is OpenSSL 3.2 or later, which has other buffers.
+fn is_newer() -> bool {
+    openssl::version::number() >= 0x3020_0000
+}
+
 /// To take each step takes a minute.
 const STEP: usize = 11;
 
 fn run_out(make: impl Fn() -> Option<(Arc<dyn Connector>, Arc<dyn Acceptor>)>) {
     for carrier in CARRIERS {
+        if is_newer() && carrier == CARRIERS[0] {
+            // Without memory it does not survive its own `SSL_free()`.
+            continue;
+        }
         runs_out(u32::MAX, &make, carrier);
         let before = heap::held();
         let steps = (0..).step_by(STEP).take_while(|after| !runs_out(*after, &make, carrier)).count();
@@ -150,4 +159,27 @@ fn no_memory_at_any_point_of_a_handshake_with_certificates_does_no_harm() {
     let connector = pki_connector(pki(root.end("client").keys(Some(&root), &[]), VERIFY));
     let acceptor = pki_acceptor(pki(root.end("server").keys(Some(&root), &[]), VERIFY));
     run_out(|| Some((Arc::clone(&connector), Arc::clone(&acceptor))));
+}
+
+/// Its buffers for records are 33 kB, which OpenSSL gives back meanwhile. Over datagrams it keeps 22 kB for
+/// messages of the handshake, which may have to be sent again.
+#[test]
+fn an_idle_connection_holds_little() {
+    let (connector, acceptor) =
+        (psk_connector(client_psk("me", "key")), psk_acceptor(server_psk("me", "key")));
+    for carrier in CARRIERS {
+        let mut pair = Pair::new(&connector, &acceptor, carrier);
+        pair.connected().talk();
+        for end in [&mut pair.client, &mut pair.server] {
+            let before = heap::held();
+            end.connection = None;
+            let held = before - heap::held();
+            let most = match carrier {
+                _ if is_newer() => 65_000,
+                Carrier::Stream { .. } => 20_000,
+                Carrier::Datagrams { .. } => 40_000,
+            };
+            assert!((5_000..most).contains(&held), "{held} bytes, {carrier:?}");
+        }
+    }
 }
