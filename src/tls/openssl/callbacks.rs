@@ -184,8 +184,9 @@ pub(super) extern "C" fn info(ssl: *const ffi::SSL, about: c_int, value: c_int) 
         }
         local.note(Level::dtls(7), "*  ", || format!("{during}:{}", state()));
     } else if about & sys::SSL_CB_EXIT != 0 && value <= 0 {
+        // What it wanted last stays there in newer versions when it fails.
         // SAFETY: the connection is alive.
-        let waits = unsafe { sys::SSL_want(ssl) } == sys::SSL_READING;
+        let waits = unsafe { sys::SSL_want(ssl) } == sys::SSL_READING && state() != "error";
         if value == 0 {
             local.note(Level::dtls(4), "*  ", || format!("{during}:failed in {}", state()));
         } else if !waits {
