@@ -1,7 +1,7 @@
 /*
  * A client for peers that were not written for this library.
  *
- *   client ADDRESS PORT [scheme:NAME] [mode:BITS] [with:NUMBER=TEXT] STEP...
+ *   client ADDRESS PORT [scheme:NAME] [key:KEY] [mode:BITS] [with:NUMBER=TEXT] STEP...
  *
  * Each step is done when the one before has ended, on one session, and prints one line:
  *   get:PATH  put:PATH=TEXT  post:PATH=TEXT  delete:PATH      confirmable
@@ -13,7 +13,8 @@
  *   ping                                                      an empty confirmable message
  *   wait:MILLISECONDS                                         keep the session open and print what comes
  * TEXT may be #N: the first N bytes of a body that both ends know. With `mode` the context has these flags of block mode. The
- * scheme is coap, coap+tcp or coap+ws. `with` adds an option to each request; there may be several.
+ * scheme is coap, coap+tcp, coap+ws, or coaps: then with a KEY for the identity `me`, or with certificates, of which none is checked.
+ * `with` adds an option to each request; there may be several.
  * Timers are short, so that a step that nobody answers ends within ten seconds.
  */
 #include <coap3/coap.h>
@@ -45,6 +46,8 @@ nack_name(coap_nack_reason_t reason) {
     return "nobody listens";
   case COAP_NACK_BAD_RESPONSE:
     return "bad response";
+  case COAP_NACK_TLS_FAILED:
+    return "TLS failed";
   default:
     return "other";
   }
@@ -253,12 +256,17 @@ do_step(coap_context_t *context, coap_session_t *session, const char *step) {
 
 /* A session over the protocol of a scheme. */
 static coap_session_t *
-connect_to(coap_context_t *context, const char *scheme, const char *name, const coap_address_t *address) {
+connect_to(coap_context_t *context, const char *scheme, const char *key, const char *name, const coap_address_t *address) {
   coap_proto_t protocol =
       !strcmp(scheme, "coap+ws") ? COAP_PROTO_WS : !strcmp(scheme, "coap+tcp") ? COAP_PROTO_TCP : COAP_PROTO_UDP;
-  coap_session_t *session = coap_new_client_session(context, NULL, address, protocol);
+  coap_session_t *session;
   coap_str_const_t host = {strlen(name), (const uint8_t *)name};
 
+  if (!strcmp(scheme, "coaps") && key)
+    return coap_new_client_session_psk(context, NULL, address, COAP_PROTO_DTLS, "me", (const uint8_t *)key, (unsigned)strlen(key));
+  if (!strcmp(scheme, "coaps"))
+    return coap_new_client_session(context, NULL, address, COAP_PROTO_DTLS);
+  session = coap_new_client_session(context, NULL, address, protocol);
   if (session && protocol == COAP_PROTO_WS)
     coap_ws_set_host_request(session, &host);
   return session;
@@ -269,7 +277,7 @@ main(int argc, char **argv) {
   coap_context_t *context;
   coap_session_t *session = NULL;
   coap_addr_info_t *found = NULL;
-  const char *scheme = "coap";
+  const char *scheme = "coap", *key = NULL;
   int ok = 0, first = 3;
 
   if (argc < 4) {
@@ -280,6 +288,8 @@ main(int argc, char **argv) {
     body[i] = (uint8_t)('a' + (i ^ i >> 5 ^ i >> 10) % 26);
   if (!strncmp(argv[first], "scheme:", 7))
     scheme = argv[first++] + 7;
+  if (first < argc && !strncmp(argv[first], "key:", 4))
+    key = argv[first++] + 4;
   coap_startup();
   coap_set_log_level(COAP_LOG_EMERG);
   context = coap_new_context(NULL);
@@ -297,7 +307,7 @@ main(int argc, char **argv) {
     coap_register_pong_handler(context, on_pong);
   }
   if (found)
-    session = connect_to(context, scheme, argv[1], &found->addr);
+    session = connect_to(context, scheme, key, argv[1], &found->addr);
   if (session) {
     coap_fixed_point_t second = {1, 0};
 

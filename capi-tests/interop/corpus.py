@@ -71,23 +71,29 @@ def mutations(count, seed):
     valid = [e.data for e in read() if 4 <= len(e.data) <= 400 and e.allowed & {"2.05", "2.04", "4.04", "4.02", "any"}]
     valid += [wire.get("/hello", 1, b"abcd"), wire.get("/separate", 2, b"sep"), wire.get("/.well-known/core", 3)]
     for _ in range(count):
-        data = bytearray(rng.choice(valid))
-        for _ in range(rng.randint(1, 4)):
-            at = rng.randrange(len(data)) if data else 0
-            match rng.randrange(6):
-                case 0 if data:
-                    data[at] ^= 1 << rng.randrange(8)
-                case 1 if data:
-                    data[at] = rng.choice((0, 1, 0x0D, 0x0E, 0x0F, 0xD0, 0xE0, 0xF0, 0xFF, rng.randrange(256)))
-                case 2:
-                    del data[at:at + rng.randint(1, 4)]
-                case 3:
-                    data[at:at] = bytes(rng.randrange(256) for _ in range(rng.randint(1, 8)))
-                case 4:
-                    data[at:at] = data[at:at + rng.randint(1, 16)]
-                case 5:
-                    del data[at:]
+        data = mangled(rng.choice(valid), rng)
         # Each its own message id, or the duplicate detection would answer in place of the parser.
         if len(data) >= 4 and rng.random() < 0.9:
             data[2:4] = rng.randrange(0x1000, 0x8000).to_bytes(2, "big")
         yield bytes(data)
+
+
+def mangled(data, rng):
+    """`data` with a few bytes changed, lost, added or repeated."""
+    data = bytearray(data)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(data)) if data else 0
+        match rng.randrange(6):
+            case 0 if data:
+                data[at] ^= 1 << rng.randrange(8)
+            case 1 if data:
+                data[at] = rng.choice((0, 1, 0x0D, 0x0E, 0x0F, 0xD0, 0xE0, 0xF0, 0xFF, rng.randrange(256)))
+            case 2:
+                del data[at:at + rng.randint(1, 4)]
+            case 3:
+                data[at:at] = bytes(rng.randrange(256) for _ in range(rng.randint(1, 8)))
+            case 4:
+                data[at:at] = data[at:at + rng.randint(1, 16)]
+            case 5:
+                del data[at:]
+    return data

@@ -25,8 +25,7 @@ MASKS = [
     (re.compile(r"(127\.\d+\.\d+\.\d+|\[::1\]|::1):\d+"), "ADDRESS"),
     (re.compile(processes.UNIX_PATHS), "ADDRESS"),
     (re.compile(r"127\.\d+\.\d+\.\d+"), "ADDRESS"),
-    (re.compile(r"coap-(client|server)-notls: "), r"coap-\1-notls: "),
-    (re.compile(r"\S*/coap-(client|server)-notls"), r"coap-\1-notls"),
+    (re.compile(r"\S*/coap-(client|server)-(notls|openssl|gnutls)"), r"coap-\1-\2"),
     (re.compile(r"0x[0-9a-f]{9,16}"), "POINTER"),
     (re.compile(r"\bi:[0-9a-f]{4}\b"), "i:MID"),
     (re.compile(r"mid=0x[0-9a-f]+"), "mid=MID"),
@@ -41,18 +40,21 @@ NOT_COMPARED = re.compile(r"(create new|removed) subscription|lg_(crcv|srcv|xmit
 
 
 class Programs:
-    """Debian's programs of one version, in an unpacked tree."""
+    """Debian's programs of one version, in an unpacked tree. They are run with its C library where it has one, else with
+    the machine's, or with what `loader` says."""
 
-    def __init__(self, version, tree, ours):
+    def __init__(self, version, tree, ours, loader=None):
         self.version = version
         self._bin, self._loader = tree / "usr/bin", sides.loader_of(tree)
         self._ours = ours
         # Programs of 4.3.5 do not start without functions that they call for other transports only.
-        names = ("coap-client-notls", "coap-server-notls")
+        names = (f"coap-client-{ours.variant}", f"coap-server-{ours.variant}")
         self._stand_ins = {name: c_programs.stand_ins(self._bin / name, ours) if self._loader else None for name in names}
+        self._loader = self._loader or loader
 
     def command(self, side, name, *args):
-        """The argument list that runs one of them on a library."""
+        """The argument list that runs one of them, `coap-client` or `coap-server`, on a library."""
+        name = f"{name}-{side.variant}"
         preload = self._stand_ins[name] if side is self._ours else None
         return side.command(self._bin / name, *args, loader=self._loader, preload=preload)
 
@@ -86,7 +88,7 @@ def run_scenario(scenario, programs, client_side, server_side):
             listens = scenarios.WEBSOCKET_PORT
             uri += f":{listens}"
     place = ["-A", host, "-U", scenario.scheme] if scenario.unix else ["-A", host, "-p", str(port)]
-    argv = programs.command(server_side, "coap-server-notls", *place, *scenario.server_args.split())
+    argv = programs.command(server_side, "coap-server", *place, *scenario.server_args.split())
     results = {}
     with processes.server(argv, server_side.environment(), (host, port), listens=listens) as server:
         for call in scenario.calls:
@@ -112,13 +114,13 @@ def run_until_it_ends(scenario, *sides):
     return results
 
 
-def run_call(call, programs, side, uri):
-    """What one client command answered, as text."""
+def run_call(call, programs, side, uri, **names):
+    """What one client command answered, as text. `names` are further words that the command may stand on."""
     with tempfile.TemporaryDirectory(prefix="coap-interop-") as tmp:
         for name, content in call.given.items():
             (pathlib.Path(tmp) / name).write_bytes(content)
-        args = [a.format(u=uri, tmp=tmp) for a in call.args.split()]
-        argv = programs.command(side, "coap-client-notls", *args)
+        args = [a.format(u=uri, tmp=tmp, **names) for a in call.args.split()]
+        argv = programs.command(side, "coap-client", *args)
         if call.changes:
             code, out, err = run_with_changes(call, argv, programs, side, uri, pathlib.Path(tmp))
         else:
@@ -140,7 +142,7 @@ def run_with_changes(call, argv, programs, side, uri, tmp):
             observer.has_printed(told, call.limit)
             change = tmp / f"change{n}"
             change.write_bytes(body)
-            put = programs.command(side, "coap-client-notls", "-m", "put", "-f", str(change), f"{uri}/body")
+            put = programs.command(side, "coap-client", *call.changed_by.split(), "-m", "put", "-f", str(change), f"{uri}/body")
             code, _, err = processes.run(put, side.environment(), None, call.limit)
             if code != 0 or err:
                 return code, f"change {n} failed", err

@@ -46,11 +46,17 @@ class Crowd:
 def number_at(address, path):
     """The number that a resource of the server answers with, or -1."""
     with wire.Peer(address) as peer:
-        for attempt in range(5):
-            peer.send(wire.get(path, 0x7000 + attempt, b"num"))
-            answer = peer.receive_for(0x7000 + attempt, 2.0)
-            if answer is not None:
-                return int(wire.decode(answer).payload or b"-1")
+        return number_for(peer, path)
+
+
+def number_for(peer, path):
+    """The same, asked by a peer that there is already."""
+    for _ in range(5):
+        peer.mid = (getattr(peer, "mid", 0x6FFF) + 1) % 0x10000
+        peer.send(wire.get(path, peer.mid, b"num"))
+        answer = peer.receive_for(peer.mid, 2.0)
+        if answer is not None:
+            return int(wire.decode(answer).payload or b"-1")
     return -1
 
 

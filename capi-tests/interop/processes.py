@@ -39,6 +39,21 @@ def free_port_v6():
     return None
 
 
+def free_ports(count=4):
+    """The first of so many ports of 127.0.0.1 in a row, free for datagrams and for streams, below those that the system
+    gives to clients."""
+    while True:
+        first = random.SystemRandom().randrange(20000, 32000)
+        try:
+            for port in range(first, first + count):
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                    with socket.socket(socket.AF_INET, kind) as probe:
+                        probe.bind(("127.0.0.1", port))
+            return first
+        except OSError:
+            continue
+
+
 UNIX_PATHS = r"/tmp/cu[0-9a-f]{8}|/tmp/coap-client\S*"
 
 
@@ -73,6 +88,15 @@ class Server:
             return False
         finally:
             timer.cancel()
+
+    def settles(self, quiet=0.3, within=3.0):
+        """Wait until it has printed nothing for that long."""
+        end, printed, since = time.monotonic() + within, -1, time.monotonic()
+        while time.monotonic() < min(end, since + quiet):
+            now = self._stdout.stat().st_size + self._stderr.stat().st_size
+            if now != printed:
+                printed, since = now, time.monotonic()
+            time.sleep(0.02)
 
     def is_running(self):
         return self.process.poll() is None

@@ -22,10 +22,10 @@ def headers(side):
 def build(name, side, without):
     """Compile one C file for a side: (its path, None), or (None, what the compiler said)."""
     defines = [f"-DWITHOUT_{part.upper()}" for part in sorted(without)]
-    OUT.mkdir(parents=True, exist_ok=True)
-    program = OUT / name
+    program = OUT / side.variant / name
+    program.parent.mkdir(parents=True, exist_ok=True)
     # A library made for a newer C library has symbols that this machine's linker cannot resolve, and need not.
-    link = [f"-L{side.libdir}", f"-l:{sides.SONAME}", "-Wl,--unresolved-symbols=ignore-in-shared-libs"]
+    link = [f"-L{side.libdir}", f"-l:{sides.soname(side.variant)}", "-Wl,--unresolved-symbols=ignore-in-shared-libs"]
     source = str(HERE / f"{name}.c")
     done = subprocess.run(["cc", *FLAGS, *defines, f"-I{headers(side)}", source, *link, "-o", str(program)],
                           capture_output=True, text=True)
@@ -56,7 +56,7 @@ def stand_ins(program, side):
         listed = subprocess.run(["nm", "-D", kind, str(path)], capture_output=True, text=True, check=True).stdout
         return {line.split()[-1].partition("@")[0] for line in listed.splitlines() if " coap_" in line}
 
-    missing = sorted(functions(program, "--undefined-only") - functions(side.libdir / sides.SONAME, "--defined-only"))
+    missing = sorted(functions(program, "--undefined-only") - functions(side.object, "--defined-only"))
     if not missing:
         return None
     OUT.mkdir(parents=True, exist_ok=True)

@@ -119,7 +119,7 @@ def run_chain(chain, programs, parts):
 
     def server(side, word, args):
         host = hosts[word]
-        argv = programs.command(side, "coap-server-notls", "-A", host, *at(args).split())
+        argv = programs.command(side, "coap-server", "-A", host, *at(args).split())
         return processes.server(argv, side.environment(), (host, 5683), listens=5683)
 
     results = {}
@@ -169,7 +169,7 @@ def debian_proxy(programs, side, arguments):
     @contextlib.contextmanager
     def start(host):
         own = processes.loopback_address()
-        argv = programs.command(side, "coap-server-notls", "-A", own, *arguments.format(h=host).split())
+        argv = programs.command(side, "coap-server", "-A", own, *arguments.format(h=host).split())
         with processes.server(argv, side.environment(), (own, 5683), listens=5683) as proxy:
             if not proxy.came_up:
                 raise RuntimeError(f"the proxy did not come up: {proxy.stderr()}")

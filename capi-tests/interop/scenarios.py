@@ -19,6 +19,8 @@ class Call:
     given: dict = dataclasses.field(default_factory=dict)
     changes: tuple = ()
     """Bodies that are put to {u}/body while the command runs, each after it has printed the `first` bytes and all before."""
+    changed_by: str = ""
+    """Further options of the client that puts them."""
     first: int = 0
     limit: float = 15.0
     """Seconds that it may take at most."""

@@ -2,6 +2,10 @@
  * A server for peers that were not written for this library.
  *
  *   server ADDRESS PORT [max-idle N] [max-handshake N] [timeout SECONDS] [block-mode BITS] [log LEVEL]
+ *          [key KEY] [certificates DIR] [secured SCHEME]
+ *
+ * With `secured` there is one more endpoint, at the next port, for coaps, coaps+tcp or coaps+ws. Its keys are the KEY, which is
+ * everybody's, and what DIR holds as server.pem and server.key; clients need a certificate of DIR's ca.pem.
  *
  * /hello     GET the stored text, PUT stores, DELETE empties
  * /echo      POST answers the payload, with its Content-Format
@@ -260,10 +264,40 @@ add_resource(coap_context_t *context, const char *path, coap_method_handler_t ge
   coap_add_resource(context, resource);
 }
 
-/* The protocol of a scheme: coap, coap+tcp, coap+ws. */
 static coap_proto_t
 protocol_of(const char *scheme) {
-  return !strcmp(scheme, "coap+ws") ? COAP_PROTO_WS : !strcmp(scheme, "coap+tcp") ? COAP_PROTO_TCP : COAP_PROTO_UDP;
+  static const struct {
+    const char *scheme;
+    coap_proto_t protocol;
+  } schemes[] = {{"coap+tcp", COAP_PROTO_TCP}, {"coap+ws", COAP_PROTO_WS},    {"coaps", COAP_PROTO_DTLS},
+                 {"coaps+tcp", COAP_PROTO_TLS}, {"coaps+ws", COAP_PROTO_WSS}};
+
+  for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+    if (!strcmp(scheme, schemes[i].scheme))
+      return schemes[i].protocol;
+  return COAP_PROTO_UDP;
+}
+
+/* What is in a directory of certificates. */
+static int
+set_certificates(coap_context_t *context, const char *directory) {
+  static char certificate[512], key[512], ca[512];
+  coap_dtls_pki_t pki;
+
+  memset(&pki, 0, sizeof(pki));
+  snprintf(certificate, sizeof(certificate), "%s/server.pem", directory);
+  snprintf(key, sizeof(key), "%s/server.key", directory);
+  snprintf(ca, sizeof(ca), "%s/ca.pem", directory);
+  pki.version = COAP_DTLS_PKI_SETUP_VERSION;
+  pki.verify_peer_cert = 1;
+  pki.check_common_ca = 1;
+  pki.cert_chain_validation = 1;
+  pki.cert_chain_verify_depth = 3;
+  pki.pki_key.key_type = COAP_PKI_KEY_PEM;
+  pki.pki_key.key.pem.public_cert = certificate;
+  pki.pki_key.key.pem.private_key = key;
+  pki.pki_key.key.pem.ca_file = ca;
+  return coap_context_set_pki(context, &pki);
 }
 
 /* An endpoint on a numeric address. */
@@ -282,10 +316,11 @@ int
 main(int argc, char **argv) {
   coap_context_t *context;
   struct sigaction stop = {.sa_handler = on_signal};
-  coap_proto_t protocol = COAP_PROTO_UDP;
+  coap_proto_t protocol = COAP_PROTO_UDP, secured = COAP_PROTO_NONE;
+  int ready = 1;
 
   if (argc < 3 || argc % 2 == 0) {
-    fprintf(stderr, "usage: %s ADDRESS PORT [max-idle N] [timeout SECONDS] [block-mode BITS] [log LEVEL] [scheme NAME]\n", argv[0]);
+    fprintf(stderr, "usage: %s ADDRESS PORT [OPTION VALUE]...\n", argv[0]);
     return 2;
   }
   sigaction(SIGINT, &stop, NULL);
@@ -310,6 +345,12 @@ main(int argc, char **argv) {
 #endif
     else if (!strcmp(argv[i], "scheme"))
       protocol = protocol_of(argv[i + 1]);
+    else if (!strcmp(argv[i], "secured"))
+      secured = protocol_of(argv[i + 1]);
+    else if (!strcmp(argv[i], "key"))
+      ready = ready && coap_context_set_psk(context, "hint", (const uint8_t *)argv[i + 1], strlen(argv[i + 1]));
+    else if (!strcmp(argv[i], "certificates"))
+      ready = ready && set_certificates(context, argv[i + 1]);
     else if (!strcmp(argv[i], "log"))
       coap_set_log_level((coap_log_t)value);
   }
@@ -321,7 +362,10 @@ main(int argc, char **argv) {
   add_resource(context, "count", get_count, NULL, put_count_up, NULL);
   add_resource(context, "body", get_body, post_body, put_body, NULL);
   add_resource(context, "sessions", get_sessions, NULL, NULL, NULL);
-  if (!listen_on(context, argv[1], (uint16_t)strtoul(argv[2], NULL, 10), protocol)) {
+  ready = ready && listen_on(context, argv[1], (uint16_t)strtoul(argv[2], NULL, 10), protocol);
+  if (ready && secured != COAP_PROTO_NONE)
+    ready = listen_on(context, argv[1], (uint16_t)(strtoul(argv[2], NULL, 10) + 1), secured);
+  if (!ready) {
     fprintf(stderr, "cannot listen on %s\n", argv[1]);
     coap_free_context(context);
     return 2;

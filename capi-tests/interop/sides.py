@@ -8,7 +8,11 @@ import subprocess
 import sysconfig
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SONAME = "libcoap-3-notls.so.3"
+
+
+def soname(variant):
+    """The name of a variant's shared object."""
+    return f"libcoap-3-{variant}.so.3"
 
 
 def multiarch():
@@ -19,12 +23,17 @@ def multiarch():
 class Side:
     """One build of the library: its name in reports, its directory, and how to start a program on it."""
 
-    def __init__(self, name, libdir):
-        self.name = name
+    def __init__(self, name, libdir, variant="notls"):
+        self.name, self.variant = name, variant
         self.libdir = pathlib.Path(libdir).resolve()
-        if not (self.libdir / SONAME).exists():
-            raise FileNotFoundError(f"no {SONAME} in {self.libdir}")
+        if not self.object.exists():
+            raise FileNotFoundError(f"no {soname(variant)} in {self.libdir}")
         self.loader = loader_of(self.libdir.parents[2])
+
+    @property
+    def object(self):
+        """The shared object."""
+        return self.libdir / soname(self.variant)
 
     @property
     def is_reference(self):
@@ -65,7 +74,7 @@ def reference_tree(version, fetch=True):
     """
     cache = pathlib.Path(os.environ.get("COAP_REFERENCE") or pathlib.Path.home() / ".cache/coap-reference")
     for tree in (cache / version, ROOT / "target/reference" / version):
-        if list(tree.glob(f"usr/lib/*/{SONAME}")):
+        if list(tree.glob(f"usr/lib/*/{soname('notls')}")):
             return tree
     return fetch_debian(ROOT / "target/reference" / version, version) if fetch else None
 
@@ -91,6 +100,13 @@ def fetch_debian(tree, version):
     return tree
 
 
-def side_of(tree, name):
+def side_of(tree, name, variant="notls"):
     """The library inside an unpacked tree."""
-    return Side(name, next(tree.glob(f"usr/lib/*/{SONAME}")).parent)
+    return Side(name, next(tree.glob(f"usr/lib/*/{soname(variant)}")).parent, variant)
+
+
+def variant_beside(libdir, variant):
+    """The directory of a variant that was built together with the one in `libdir`: the same, or build/VARIANT/lib."""
+    libdir = pathlib.Path(libdir).resolve()
+    built = libdir.parents[1] / variant / "lib"
+    return built if not (libdir / soname(variant)).exists() and built.exists() else libdir
