@@ -72,7 +72,7 @@ play(chain_t chain) {
   NEED(proxy);
   set_up_proxy(proxy);
   snprintf(origin_uri, sizeof(origin_uri), "%s://127.0.0.1:%u", scheme_text(chain.last), port_for(&origin, chain.last));
-  open_client(chain.from, serve_proto(proxy, chain.from));
+  open_client(chain.from, serve_proto(proxy, chain.from), BODIES);
   if (!websockets)
     small();
   if (!on_reference())

@@ -207,11 +207,11 @@ on_nack(coap_session_t *of UNUSED, const coap_pdu_t *sent UNUSED, const coap_nac
 }
 
 static void
-open_client(coap_proto_t proto, uint16_t port) {
+open_client(coap_proto_t proto, uint16_t port, uint32_t block_mode) {
   coap_address_t address = loopback(port);
   client = coap_new_context(NULL);
   NEED(client);
-  coap_context_set_block_mode(client, BODIES);
+  coap_context_set_block_mode(client, block_mode);
   coap_register_response_handler(client, on_response);
   coap_register_nack_handler(client, on_nack);
   session = coap_new_client_session(client, NULL, &address, proto);

@@ -115,7 +115,7 @@ play(coap_proxy_t type, coap_uri_scheme_t scheme, coap_proto_t from) {
   proxy = coap_new_context(NULL);
   NEED(proxy);
   set_up_proxy(proxy);
-  open_client(from, serve_proto(proxy, from));
+  open_client(from, serve_proto(proxy, from), BODIES);
   if (scheme == COAP_URI_SCHEME_COAP_WS) {
     over_websockets();
   } else {
@@ -129,6 +129,36 @@ play(coap_proxy_t type, coap_uri_scheme_t scheme, coap_proto_t from) {
   stop_server(origin);
   if (next.pid)
     stop_server(next);
+}
+
+static void
+set_up_quick_origin(coap_context_t *context) {
+  set_up_origin(context);
+  coap_context_set_block_mode(context, BODIES | COAP_BLOCK_TRY_Q_BLOCK);
+}
+
+/* mend q-block: bodies in Q-Blocks (RFC 9177) on either side or both pass a proxy that knows them. The reference ends the
+ * program. */
+static void
+quick(int client_knows, int origin_knows) {
+  show("-- a proxy that knows Q-Block, the client %s, the origin %s", client_knows ? "too" : "not", origin_knows ? "too" : "not");
+  if (on_reference())
+    return;
+  server_t origin = start_server(origin_knows ? set_up_quick_origin : set_up_origin);
+  origin_uri[0] = 0;
+  set_list(COAP_PROXY_REVERSE, COAP_URI_SCHEME_COAP, origin.udp);
+  proxy = coap_new_context(NULL);
+  NEED(proxy);
+  set_up_proxy(proxy);
+  coap_context_set_block_mode(proxy, BODIES | COAP_BLOCK_TRY_Q_BLOCK);
+  open_client(COAP_PROTO_UDP, serve_proto(proxy, COAP_PROTO_UDP), BODIES | (client_knows ? COAP_BLOCK_TRY_Q_BLOCK : 0));
+  for (unsigned int type = CON; type <= NON; type++) {
+    ask_mended("q-block", "2.04: 0.03 with 20000 bytes, as sent, query NULL", type, COAP_REQUEST_CODE_PUT, "", 20000);
+    ask_mended("q-block", "2.05: 20000 of 20000 bytes, as sent", type, COAP_REQUEST_CODE_GET, "", 0);
+  }
+  close_client();
+  coap_free_context(proxy);
+  stop_server(origin);
 }
 
 int
@@ -148,6 +178,9 @@ main(void) {
   play(COAP_PROXY_FORWARD, COAP_URI_SCHEME_COAP, COAP_PROTO_UDP);
   play(COAP_PROXY_FORWARD, COAP_URI_SCHEME_COAP_TCP, COAP_PROTO_UDP);
   play(COAP_PROXY_FORWARD, COAP_URI_SCHEME_COAP_WS, COAP_PROTO_TCP);
+  quick(1, 0);
+  quick(0, 1);
+  quick(1, 1);
   coap_cleanup();
   return 0;
 }
