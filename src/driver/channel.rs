@@ -2,7 +2,7 @@
 //! at work with the state unlocked.
 
 use crate::protocol::deadline::DeadlineKey;
-use crate::tls::{Connection, Output};
+use crate::tls::{Connection, Notice, Output};
 use core::ffi::c_void;
 use core::sync::atomic::AtomicPtr;
 use core::time::Duration;
@@ -107,6 +107,11 @@ impl Channel {
     pub(super) fn seal(&mut self, plain: &[u8]) -> Option<&mut Output> {
         let connection = self.connection.as_deref_mut()?;
         connection.send(plain).then(|| connection.output())
+    }
+
+    /// Lines for the log.
+    pub(super) fn take_notices(&mut self) -> Vec<Notice> {
+        self.connection.as_deref_mut().map(|connection| connection.take_notices()).unwrap_or_default()
     }
 
     /// Has the end said, if there is somebody to say it to.

@@ -5,6 +5,7 @@ use super::channel::Channel;
 use crate::net::StreamSocket;
 use crate::net::websocket::{self, CloseCode, Host, Received, WebSocket};
 use crate::protocol::session::{SessionId, SocketId, Transport};
+use crate::tls::Notice;
 use std::io;
 use std::sync::Arc;
 
@@ -207,13 +208,13 @@ impl Connection {
     }
 
     /// Has the end of what secures it written, and lets go of that.
-    pub(super) fn close_channel(&mut self) {
+    pub(super) fn close_channel(&mut self) -> Vec<Notice> {
         self.seal();
-        if let Some(mut channel) = self.channel.take()
-            && let Some(output) = channel.close()
-        {
+        let Some(mut channel) = self.channel.take() else { return Vec::new() };
+        if let Some(output) = channel.close() {
             self.outbound.extend_from_slice(&output.bytes);
         }
+        channel.take_notices()
     }
 
     /// Whether nothing waits to be written.

@@ -9,7 +9,7 @@ use super::{Context, SessionHandle, State};
 use crate::protocol::Instant;
 use crate::protocol::engine::Datagram;
 use crate::protocol::event::{NackReason, Notice};
-use crate::protocol::session::{Path, Role, Security, SessionId, SocketId, Transport};
+use crate::protocol::session::{Path, Role, Security, Session, SessionId, SocketId, Transport};
 use crate::tls::{self, Acceptor, Carrier, Connector, Failure, Happened, Hello};
 use core::ffi::c_void;
 use parking_lot::MutexGuard;
@@ -174,9 +174,7 @@ impl Context {
             channel.pause_work(connection);
             let State { engine, sockets, .. } = &mut **state;
             if let Some(session) = engine.sessions().get(id) {
-                for tls::Notice { level, mark, text } in notices {
-                    crate::log::write(level, format_args!("{mark}{session}: {text}"));
-                }
+                log_notices(session, notices);
                 sockets.put_out(&self.poller, &session.path, id);
             }
             state.apply_changes();
@@ -315,8 +313,17 @@ impl Context {
         let Some(session) = state.engine.sessions().get(id) else { return false };
         let was_on = matches!(session.security, Security::Begun | Security::Done);
         let path = session.path.clone();
-        state.sockets.close_channel(&self.poller, &path, id);
+        let notices = state.sockets.close_channel(&self.poller, &path, id);
+        if let Some(session) = state.engine.sessions().get(id) {
+            log_notices(session, notices);
+        }
         was_on
+    }
+}
+
+fn log_notices(session: &Session, notices: Vec<tls::Notice>) {
+    for tls::Notice { level, mark, text } in notices {
+        crate::log::write(level, format_args!("{mark}{session}: {text}"));
     }
 }
 

@@ -10,6 +10,7 @@ use crate::protocol::Instant;
 use crate::protocol::deadline::Deadlines;
 use crate::protocol::event::{Transmit, Transmits};
 use crate::protocol::session::{Path, SessionId, SocketId, Transport};
+use crate::tls::Notice;
 use core::ffi::c_void;
 use slab::Slab;
 use std::io;
@@ -468,20 +469,22 @@ impl Sockets {
         }
     }
 
-    /// Says the end of what secures a session to the peer, and lets go of it.
-    pub(super) fn close_channel(&mut self, poller: &Poller, path: &Path, session: SessionId) {
+    /// Says the end of what secures a session to the peer, and lets go of it. Gives the lines for the log.
+    pub(super) fn close_channel(&mut self, poller: &Poller, path: &Path, session: SessionId) -> Vec<Notice> {
         let key = path.socket.0 as usize;
         if let Some(connection) = self.connection_of(path.socket, session) {
-            connection.close_channel();
-            return self.flush(poller, key, false);
+            let notices = connection.close_channel();
+            self.flush(poller, key, false);
+            return notices;
         }
-        let Some(mut channel) = self.drop_channel(session) else { return };
+        let Some(mut channel) = self.drop_channel(session) else { return Vec::new() };
         if let Some(output) = channel.close()
             && let Some(Entry { kind: Kind::Datagrams(datagrams), .. }) = self.slab.get_mut(key)
         {
             output.datagrams().for_each(|datagram| datagrams.queue(path, datagram));
             self.flush(poller, key, false);
         }
+        channel.take_notices()
     }
 
     /// Lets go of what secures a session over datagrams.
