@@ -43,6 +43,14 @@ pub(super) struct Server {
 /// Answers those who connect, by one set-up.
 pub(super) struct Answerer(Arc<Server>);
 
+impl Drop for Answerer {
+    fn drop(&mut self) {
+        // It has a share of what it lies in, which would keep itself alive.
+        let spare = self.0.spare.lock().take();
+        drop(spare);
+    }
+}
+
 impl Answerer {
     pub(super) fn new(setup: ServerSetup, roots: &Roots) -> Result<Self, SetupError> {
         if let Some(psk) = &setup.psk {

@@ -204,3 +204,23 @@ fn an_old_version_is_refused_by_an_alert() {
     const PROTOCOL_VERSION: u8 = 70;
     assert!(server.sent()[0].ends_with(&[2, PROTOCOL_VERSION]));
 }
+
+#[test]
+fn who_was_challenged_last_keeps_nothing_of_a_server_alive() {
+    let kept = Arc::new(());
+    let inside = Arc::clone(&kept);
+    let mut psk = server_psk("me", "key");
+    psk.for_identity = Arc::new(move |_, _| {
+        let _ = &inside;
+        None
+    });
+    let acceptor = psk_acceptor(psk);
+    let mut pair = Pair::new(&psk_connector(client_psk("me", "key")), &acceptor, CARRIERS[0]);
+    pair.client.advance();
+    pair.server.inbox.extend(pair.client.sent());
+    pair.deliver_to_server(MTU);
+    assert_eq!(pair.server.outbox.len(), 1, "a challenge");
+    drop(pair);
+    drop(acceptor);
+    assert_eq!(Arc::strong_count(&kept), 1);
+}
