@@ -2,7 +2,7 @@
 //! back, and which requests wait for their response from another server.
 //!
 //! The functions here know no session but by name. What sends and receives is in
-//! `engine/relaying.rs`.
+//! `engine/relaying/`.
 
 mod destination;
 mod relays;
