@@ -13,6 +13,7 @@ import sides
 VERSION = "0.4.17"
 WEBSOCKETS_VERSION = "15.0.1"
 LINK_HEADER_VERSION = "0.4.3"
+DTLS_VERSION = "0.2.3"
 HERE = pathlib.Path(__file__).resolve().parent
 
 LARGE = "1000 bytes, b'abcd' to b'ijkl'"
@@ -99,16 +100,20 @@ AS_SERVER_WITH_BODIES = [
 ]
 
 
-def virtual_environment():
-    """A Python that has aiocoap, made under target/ when it is missing; None where that does not work."""
+def virtual_environment(dtls=False):
+    """A Python that has aiocoap, made under target/ when it is missing, if wanted with its DTLS, which is compiled; None where
+    that does not work."""
     directory = sides.ROOT / f"target/venv/aiocoap-{VERSION}-websockets-{WEBSOCKETS_VERSION}-linkheader-{LINK_HEADER_VERSION}"
+    if dtls:
+        directory = directory.with_name(f"{directory.name}-dtls-{DTLS_VERSION}")
     python = directory / "bin/python"
     marker = directory / "complete"
     if marker.exists():
         return python
     try:
         subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True, capture_output=True)
-        wanted = [f"aiocoap=={VERSION}", f"websockets=={WEBSOCKETS_VERSION}", f"LinkHeader=={LINK_HEADER_VERSION}"]
+        wanted = [f"aiocoap=={VERSION}", f"websockets=={WEBSOCKETS_VERSION}", f"LinkHeader=={LINK_HEADER_VERSION}",
+                  *([f"DTLSSocket=={DTLS_VERSION}"] if dtls else [])]
         subprocess.run([str(python), "-m", "pip", "install", "-q", *wanted], check=True, capture_output=True)
     except (subprocess.CalledProcessError, OSError):
         return None
@@ -159,7 +164,8 @@ def as_server(report, python, program, side, label, table, *options, scheme="coa
         if not server.came_up:
             report.fail(f"aiocoap {label}", f"it did not come up: {server.stderr()}")
             return
-        steps = [*options, *(step for step, _ in table if step != "told")]
+        key = ["key:secret"] if scheme == "coaps" else []
+        steps = [*key, *options, *(step for step, _ in table if step != "told")]
         asked = side.command(program, between, str(port), f"scheme:{scheme}", *steps)
         code, out, err = processes.run(asked, side.environment(), within=90)
         answers = parse_lines(out, " -> ")
@@ -223,3 +229,21 @@ def begin_over_streams(begin, report, python, built, ours, scheme, without):
               f"as client {word}, bodies {how}", "bodies", "block-mode", str(mode), scheme=scheme)
         begin(as_server, report, python, client, ours, f"as server {word}, bodies {how}", over(AS_SERVER_WITH_BODIES),
               f"mode:{mode}", scheme=scheme)
+
+
+def over_dtls(report, ours):
+    """aiocoap with its DTLS, which is tinydtls, as the client of our server, and as the server of our client: with the key and the suite that RFC 7252 wants."""
+    python = virtual_environment(dtls=True)
+    if python is None:
+        report.skip("aiocoap over DTLS", f"DTLSSocket {DTLS_VERSION} cannot be compiled here")
+        return
+    built = programs.server_and_client(report, "aiocoap over DTLS", ours, set())
+    if built is None:
+        return
+    server, client = built
+    as_server(report, python, client, ours, "as server over DTLS", AS_SERVER, scheme="coaps")
+    key = ("key", "secret")
+    as_client(report, python, server, ours, processes.loopback_address(), 5684, "as client over DTLS", "small", *key, scheme="coaps")
+    for mode, how in ((1, "block by block"), (3, "as a whole")):
+        as_client(report, python, server, ours, processes.loopback_address(), 5684, f"as client over DTLS, bodies {how}", "bodies",
+                  *key, "block-mode", str(mode), scheme="coaps")

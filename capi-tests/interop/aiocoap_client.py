@@ -142,8 +142,11 @@ async def small(context, uri):
 
 async def main(uri, what, proxy=None):
     warnings.simplefilter("ignore", DeprecationWarning)  # block sizes as options of the request
-    transport = {"coap": "udp6", "coap+tcp": "tcpclient", "coap+ws": "ws"}[uri.partition(":")[0]]
+    transport = {"coap": "udp6", "coaps": "tinydtls", "coap+tcp": "tcpclient", "coap+ws": "ws"}[uri.partition(":")[0]]
     context = await aiocoap.Context.create_client_context(transports=[transport])
+    if transport == "tinydtls":
+        key = {"psk": {"ascii": "secret"}, "client-identity": {"ascii": "me"}}
+        context.client_credentials.load_from_dict({f"{uri}/*": {"dtls": key}})
     requester = aiocoap.proxy.client.ProxyForwarder(proxy, context) if proxy else context
     await {"small": small, "bodies": bodies}[what](requester, uri)
     await context.shutdown()

@@ -5,6 +5,7 @@ import signal
 import sys
 
 import aiocoap
+import aiocoap.credentials
 from aiocoap import resource
 
 
@@ -64,10 +65,14 @@ async def main(address, port, scheme):
     site = resource.Site()
     for path, found in (("hello", Hello()), ("slow", Slow()), ("echo", Echo()), ("large", Large()), ("body", Body())):
         site.add_resource([path], found)
-    transport = {"coap": "udp6", "coap+tcp": "tcpserver", "coap+ws": "ws"}[scheme]
+    transport = {"coap": "udp6", "coaps": "tinydtls_server", "coap+tcp": "tcpserver", "coap+ws": "ws"}[scheme]
     if scheme == "coap+ws":
         port -= 3000  # aiocoap adds that to the port it is told
-    context = await aiocoap.Context.create_server_context(site, bind=(address, port), transports=[transport])
+    if scheme == "coaps":
+        port -= 1  # the same
+    keys = aiocoap.credentials.CredentialsMap()
+    keys.load_from_dict({":me": {"dtls": {"psk": {"ascii": "secret"}, "client-identity": {"ascii": "me"}}}})
+    context = await aiocoap.Context.create_server_context(site, bind=(address, port), transports=[transport], server_credentials=keys)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     await stop.wait()

@@ -149,7 +149,7 @@ def server(argv, env, address, ready_within=10.0, protocol="udp", listens=None):
 
 def protocol_of(scheme):
     """What a scheme of CoAP runs over: udp or tcp."""
-    return "udp" if scheme == "coap" else "tcp"
+    return "udp" if scheme in ("coap", "coaps") else "tcp"
 
 
 def _is_bound(host, port, protocol="udp"):

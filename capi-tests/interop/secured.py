@@ -6,6 +6,7 @@ import re
 import subprocess
 import tempfile
 
+import against_aiocoap
 import debian
 import hostile_secured
 import openssl_tools
@@ -149,5 +150,7 @@ def suite(report, ours, without, only=None, reference=None):
         report.skip("secured: Debian's programs", "4.3.5 is not here to compare with")
     if not only or only in "hostile":
         hostile_secured.suite(report, ours, made)
+    if not only or only in "aiocoap":
+        against_aiocoap.over_dtls(report, ours)
     # And here with the OpenSSL that each was made for.
     openssl_tools.suite(report, ours, [Play(debian.Programs(v, t, ours), made) for v, t in trees], made, only)
