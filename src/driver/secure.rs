@@ -241,13 +241,8 @@ impl Context {
             Happened::Failed(Failure::Hello) => {
                 state.engine.handle_unsecured(now, id, NackReason::NeverSecured);
             }
-            Happened::Failed(failure) => {
-                // TLS 1.3: what a client shows of itself is looked at when it takes the handshake for done.
-                let was_secured =
-                    state.engine.sessions().get(id).is_some_and(|s| s.security == Security::Done);
-                if failure == Failure::Here || was_secured {
-                    state.engine.handle_security_fault(id);
-                }
+            Happened::Failed(Failure::Here | Failure::Peer) => {
+                state.engine.handle_security_fault(id);
                 state.engine.handle_unsecured(now, id, NackReason::NotSecured);
             }
         }

@@ -79,7 +79,7 @@ pub enum Notice {
     WebSocketClosed,
     /// What is sent is protected from now on.
     Secured,
-    /// This side has found a fault in what the peer sent to secure it.
+    /// One side has found a fault in what the other sent to secure it.
     SecurityFault,
     /// What secured it, or was to, is over.
     Unsecured,

@@ -111,8 +111,8 @@ impl Engine {
         }
     }
 
-    /// This side has found a fault in what the peer sent to secure the session; how the session ends
-    /// comes next.
+    /// One side has found a fault in what the other sent to secure the session; how the session ends comes
+    /// next.
     pub fn handle_security_fault(&mut self, id: SessionId) {
         if self.sessions.get(id).is_some_and(|s| !s.is_lost()) {
             self.notice(id, Notice::SecurityFault);
