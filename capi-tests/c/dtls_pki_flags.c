@@ -8,7 +8,8 @@
  *   authority.
  * mend depth: the reference counts one too many on the client's side, and does not count on the server's.
  *   cert_chain_verify_depth is the number of authorities between.
- * mend bad-hash, short-rsa: the reference refuses what these flags are there to allow. */
+ * mend bad-hash: the reference refuses what this flag is there to allow.
+ * mend short-rsa: the same of this one. */
 
 typedef void (*flags_t)(coap_dtls_pki_t *setup);
 
