@@ -6,6 +6,7 @@
 
 use super::channel::Channel;
 use super::{Context, SessionHandle, State};
+use crate::address::Address;
 use crate::protocol::Instant;
 use crate::protocol::engine::Datagram;
 use crate::protocol::event::{NackReason, Notice};
@@ -14,6 +15,7 @@ use crate::tls::{self, Acceptor, Carrier, Connector, Failure, Happened, Hello};
 use core::ffi::c_void;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What a connection goes on with.
@@ -88,9 +90,12 @@ impl Context {
             }
         }
         let Some(acceptor) = state.acceptor.clone() else { return };
-        let sender = format!("{} {}", path.local, path.remote);
+        let mut sender = SmallVec::<[u8; 40]>::new();
+        for end in [&path.local, &path.remote] {
+            push_bytes(&mut sender, end);
+        }
         let mut answer = Vec::new();
-        let accepted = acceptor.hello(sender.as_bytes(), mtu as usize, datagram, &mut answer);
+        let accepted = acceptor.hello(&sender, mtu as usize, datagram, &mut answer);
         if !answer.is_empty() {
             state.sockets.queue_wire(path, &answer);
         }
@@ -320,6 +325,22 @@ fn log_notices(session: &Session, notices: Vec<tls::Notice>) {
     for tls::Notice { level, mark, text } in notices {
         crate::log::write(level, format_args!("{mark}{session}: {text}"));
     }
+}
+
+/// Appends bytes that stand for an address: those of a kind are of one length, or say how long they are.
+fn push_bytes(bytes: &mut SmallVec<[u8; 40]>, address: &Address) {
+    match address {
+        Address::Ip(SocketAddr::V4(ip)) => bytes.extend_from_slice(&ip.ip().octets()),
+        Address::Ip(SocketAddr::V6(ip)) => {
+            bytes.extend_from_slice(&ip.ip().octets());
+            bytes.extend_from_slice(&ip.scope_id().to_be_bytes());
+        }
+        Address::Unix(path) => {
+            bytes.extend_from_slice(&path.len().to_be_bytes());
+            bytes.extend_from_slice(path);
+        }
+    }
+    bytes.extend_from_slice(&address.port().to_be_bytes());
 }
 
 /// The random bytes of a ClientHello that begins in this datagram, in the clear (RFC 6347 §4.2.1, §4.2.2):
