@@ -27,8 +27,6 @@ SERVER_PKI = "-c {c}/server.pem -j {c}/server.key"
 CLIENT_PSK = "-u me -k secret"
 CLIENT_PKI = "-C {c}/ca.pem"
 MINE = "-cert {c}/client.pem -key {c}/client.key"
-# Signatures, groups and limits that hold whatever is negotiated.
-COMMON = {"dtls": "-dtls1_2", "tls1.2": "-tls1_2 -alpn coap", "tls1.3": "-tls1_3 -alpn coap"}
 
 
 @dataclasses.dataclass
@@ -56,7 +54,6 @@ def new(cipher):
 
 
 ANY = "(?!.NONE)"
-REFUSED = {"dtls": r"alert protocol version|tlsv1 alert protocol version|unsupported protocol"}
 
 AS_CLIENT = [
     Case("a key", PSK, SERVER_PSK, (r"PSK identity hint: hint", *new("ECDHE-PSK"))),
