@@ -9,7 +9,7 @@ use crate::protocol::block::Shown;
 use crate::protocol::engine::Datagram;
 use crate::protocol::event::{Event, NackReason, Notice, Request};
 use crate::protocol::resource::{Flags, Kind, Resource, ResourceId};
-use crate::protocol::session::{Path, SessionId, SocketId};
+use crate::protocol::session::{Path, Session, SessionId, SocketId, Transport};
 use crate::protocol::time::Instant;
 use core::time::Duration;
 use hashbrown::HashMap;
@@ -128,6 +128,10 @@ pub(crate) struct Host {
     handlers: HashMap<ResourceId, Handler>,
     /// The sockets of sessions that this host opened, by their addresses.
     clients: HashMap<Address, SessionId>,
+    /// Its connections, by the addresses of its end and the other; `None` when it has hung up.
+    streams: HashMap<(Address, Address), Option<SessionId>>,
+    /// Connections whose end the other side has not been told.
+    ended: Vec<(Address, Address)>,
 }
 
 impl Host {
@@ -143,6 +147,8 @@ impl Host {
             accepts: |_| true,
             handlers: HashMap::new(),
             clients: HashMap::new(),
+            streams: HashMap::new(),
+            ended: Vec::new(),
         }
     }
 
@@ -172,17 +178,75 @@ impl Host {
 
     /// Opens a session to an endpoint, from a socket of its own.
     pub(crate) fn connect(&mut self, now: Instant, remote: &Address) -> SessionId {
+        let path = self.new_path(remote);
+        let local = path.local.clone();
+        let id = self.engine.open(now, path).unwrap();
+        self.engine.hold(id);
+        self.clients.insert(local, id);
+        id
+    }
+
+    /// From a socket of its own.
+    fn new_path(&self, remote: &Address) -> Path {
         let number = self.clients.len() as u16 + 1;
         let local = match &self.address {
             Address::Ip(endpoint) => Address::Ip((endpoint.ip(), 50_000 + number).into()),
             Address::Unix(_) => unreachable!("hosts have IP addresses"),
         };
-        let socket = SocketId(number.into());
-        let path = Path { socket, local: local.clone(), remote: remote.clone(), ifindex: 0 };
-        let id = self.engine.open(now, path).unwrap();
+        Path { socket: SocketId(number.into()), local, remote: remote.clone(), ifindex: 0 }
+    }
+
+    /// Makes a connection to an endpoint. Gives the address of its end too.
+    pub(crate) fn connect_over(
+        &mut self,
+        now: Instant,
+        remote: &Address,
+        transport: Transport,
+    ) -> (SessionId, Address) {
+        let path = self.new_path(remote);
+        let local = path.local.clone();
+        let id = self.engine.open_stream(now, path, transport).unwrap();
         self.engine.hold(id);
-        self.clients.insert(local, id);
-        id
+        self.clients.insert(local.clone(), id);
+        self.begin_stream(now, id, (local.clone(), remote.clone()), transport);
+        (id, local)
+    }
+
+    /// A peer has made a connection to the endpoint.
+    pub(crate) fn accept_from(&mut self, now: Instant, remote: &Address, transport: Transport) {
+        let local = self.address.clone();
+        let socket = SocketId(1000 + self.streams.len() as u32);
+        let path = Path { socket, local: local.clone(), remote: remote.clone(), ifindex: 0 };
+        let id = self.engine.accept_stream(now, path, transport).unwrap();
+        self.begin_stream(now, id, (local, remote.clone()), transport);
+    }
+
+    fn begin_stream(&mut self, now: Instant, id: SessionId, ends: (Address, Address), transport: Transport) {
+        self.streams.insert(ends, Some(id));
+        self.engine.handle_connected(now, id);
+        if transport.is_websocket() {
+            self.engine.handle_upgraded(now, id);
+        }
+    }
+
+    /// Bytes of a connection arrive, or its end does.
+    fn receive_stream(&mut self, now: Instant, id: SessionId, mut bytes: &[u8]) {
+        let is_framed = |s: &Session| s.transport.is_websocket();
+        if bytes.is_empty() {
+            self.engine.handle_lost(now, id, NackReason::NotDeliverable);
+        } else if self.engine.sessions().get(id).is_some_and(is_framed) {
+            self.engine.handle_frame(now, id, bytes);
+        } else {
+            while self.engine.handle_stream(now, id, &mut bytes) {}
+        }
+    }
+
+    /// Nothing more is sent in the connection of a session.
+    fn hang_up(&mut self, id: SessionId) {
+        if let Some((ends, open)) = self.streams.iter_mut().find(|(_, open)| **open == Some(id)) {
+            *open = None;
+            self.ended.push(ends.clone());
+        }
     }
 
     /// A new request in this session, to be completed and sent.
@@ -207,8 +271,11 @@ impl Host {
         self.address == *to || self.clients.contains_key(to) || self.groups.contains(to)
     }
 
-    /// A datagram arrives.
+    /// A datagram arrives, or a piece of a stream.
     pub(crate) fn receive(&mut self, now: Instant, from: &Address, to: &Address, bytes: &[u8]) {
+        if let Some(open) = self.streams.get(&(to.clone(), from.clone())).copied() {
+            return open.into_iter().for_each(|id| self.receive_stream(now, id, bytes));
+        }
         let datagram = Datagram { bytes, multicast: self.groups.contains(to) };
         match self.clients.get(to) {
             Some(id) => {
@@ -236,6 +303,7 @@ impl Host {
         let transmits = self.engine.transmits();
         transmits.iter().for_each(|t| send(&t.path.local, &t.path.remote, t.bytes));
         transmits.clear();
+        self.ended.drain(..).for_each(|(local, remote)| send(&local, &remote, &[]));
         self.check();
     }
 
@@ -250,7 +318,8 @@ impl Host {
         for (_, session) in self.engine.sessions().iter() {
             let (n, limit) = (session.outstanding.len(), usize::from(session.params().nstart));
             assert!(n <= limit, "{session}: {n} messages under way, NSTART is {limit}");
-            assert!(n == limit || session.waiting_len() == 0, "{session}: messages wait though one may go");
+            let may_go = n < limit && !session.transport.is_reliable();
+            assert!(!may_go || session.waiting_len() == 0, "{session}: messages wait though one may go");
             outstanding += n;
         }
         assert_eq!(outstanding, self.engine.outstanding_len());
@@ -284,10 +353,14 @@ impl Host {
             }
             Event::Ping { session, received } => self.note(now, session, What::Ping(received.mid())),
             Event::Pong { session, received } => self.note(now, session, What::Pong(received.mid())),
-            Event::Ended { session, .. } => self.note(now, session, What::Notice(Notice::Ended)),
+            Event::Ended { session, .. } => {
+                self.hang_up(session);
+                self.note(now, session, What::Notice(Notice::Ended));
+            }
             Event::Notice { session, notice } => self.note(now, session, What::Notice(notice)),
-            // Datagrams have no connection.
-            Event::HangUp { .. } | Event::Reconnect { .. } => {}
+            Event::HangUp { session, .. } => self.hang_up(session),
+            // None is made anew.
+            Event::Reconnect { .. } => {}
         }
     }
 

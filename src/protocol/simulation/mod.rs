@@ -1,7 +1,7 @@
 //! A small world in virtual time for tests of the state machines: no sockets, no clock, no
 //! threads. The same seed gives the same run.
 //!
-//! - [`Network`] carries datagrams, badly if its [`Conditions`] say so.
+//! - [`Network`] carries datagrams, badly if its [`Conditions`] say so; and streams, in pieces.
 //! - [`Host`] is an engine with addresses and an application: a closure for each resource, and a
 //!   journal of all that the application saw.
 //! - [`World`] drives hosts over a network: [`World::drive_bounded`] until nothing is due.

@@ -6,6 +6,7 @@ use crate::protocol::block::Block;
 use crate::protocol::time::Instant;
 use core::fmt;
 use core::time::Duration;
+use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
 /// What a network does to datagrams. Chances are between 0 and 1.
@@ -103,14 +104,23 @@ impl fmt::Display for Hop {
     }
 }
 
-/// Datagrams on their way.
+/// One direction of a connection: all of it arrives, once and in order.
+struct Line {
+    /// The most bytes that arrive at once; `None` if what is sent in one call arrives in one.
+    piece: Option<usize>,
+    /// When the last piece arrives.
+    latest: Instant,
+}
+
+/// Datagrams on their way, and pieces of streams.
 pub(crate) struct Network {
     conditions: Conditions,
     rng: fastrand::Rng,
     burst_left: u32,
     flights: BTreeMap<(Instant, u64), Hop>,
+    lines: HashMap<(Address, Address), Line>,
     serial: u64,
-    /// All that was sent, in the order of sending.
+    /// All datagrams that were sent, in the order of sending.
     pub(crate) journal: Vec<Hop>,
     /// Show each datagram as it is sent.
     pub(crate) is_traced: bool,
@@ -123,6 +133,7 @@ impl Network {
             rng: fastrand::Rng::with_seed(seed),
             burst_left: 0,
             flights: BTreeMap::new(),
+            lines: HashMap::new(),
             serial: 0,
             journal: Vec::new(),
             is_traced: false,
@@ -134,8 +145,40 @@ impl Network {
         self.conditions = conditions;
     }
 
-    /// Takes a datagram.
+    /// Makes a connection: what is sent between these addresses is a stream, that arrives in pieces of
+    /// at most so many bytes, or without `piece` as it was sent.
+    pub(crate) fn join(&mut self, one: &Address, other: &Address, piece: Option<usize>) {
+        for ends in [(one, other), (other, one)] {
+            let line = Line { piece, latest: Instant(0) };
+            self.lines.insert((ends.0.clone(), ends.1.clone()), line);
+        }
+    }
+
+    /// Takes a datagram, or bytes of a stream; none are its end.
     pub(crate) fn send(&mut self, now: Instant, from: &Address, to: &Address, bytes: &[u8]) {
+        let ends = (from.clone(), to.clone());
+        if let Some(line) = self.lines.get_mut(&ends) {
+            if self.is_traced {
+                eprintln!("{:>9} ms  {from} -> {to}  {} bytes of a stream", now.0, bytes.len());
+            }
+            let soonest = (now + self.conditions.latency).max(line.latest);
+            let most = line.piece.unwrap_or(bytes.len()).max(1);
+            let mut rest = bytes;
+            loop {
+                let length = if line.piece.is_some() { self.rng.usize(1..=most) } else { most };
+                let (piece, after) = rest.split_at(length.min(rest.len()));
+                // A piece each millisecond, which is what a wire can do.
+                line.latest = soonest.max(line.latest) + Duration::from_millis(1);
+                self.serial += 1;
+                let (from, to) = ends.clone();
+                let hop = Hop { at: now, from, to, bytes: piece.to_vec(), copies: 1 };
+                self.flights.insert((line.latest, self.serial), hop);
+                rest = after;
+                if rest.is_empty() {
+                    return;
+                }
+            }
+        }
         let copies = if self.is_lost() { 0 } else { 1 + u32::from(self.chance(self.conditions.duplication)) };
         let hop = Hop { at: now, from: from.clone(), to: to.clone(), bytes: bytes.to_vec(), copies };
         if self.is_traced {

@@ -2,7 +2,7 @@
 
 use super::{Conditions, Host, Network};
 use crate::message::{Mid, Pdu};
-use crate::protocol::session::SessionId;
+use crate::protocol::session::{SessionId, Transport};
 use crate::protocol::time::Instant;
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -55,6 +55,23 @@ impl World {
     pub(crate) fn connect(&mut self, from: usize, to: usize) -> SessionId {
         let remote = self.hosts[to].address.clone();
         self.hosts[from].connect(self.now, &remote)
+    }
+
+    /// Makes a connection from one host to another's endpoint. Bytes arrive in pieces of at most so
+    /// many, over a WebSocket a frame at a time.
+    pub(crate) fn connect_over(
+        &mut self,
+        from: usize,
+        to: usize,
+        transport: Transport,
+        piece: usize,
+    ) -> SessionId {
+        let remote = self.hosts[to].address.clone();
+        let (id, local) = self.hosts[from].connect_over(self.now, &remote, transport);
+        self.hosts[to].accept_from(self.now, &local, transport);
+        self.network.join(&local, &remote, (!transport.is_websocket()).then_some(piece));
+        [from, to].into_iter().for_each(|host| self.settle(host));
+        id
     }
 
     /// Sends a message, which must be possible.

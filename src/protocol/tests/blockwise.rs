@@ -1,7 +1,7 @@
 //! Block-wise transfers datagram by datagram (RFC 7959, RFC 9175 §3): what goes over the wire, what
 //! the application sees of it, and what a peer that does not play along gets.
 
-use crate::message::{Code, Mid, Number, Pdu};
+use crate::message::{Code, Mid, Number, Pdu, Type};
 use crate::protocol::block::{Block, Mode, Shared, Upload};
 use crate::protocol::engine::Representation;
 use crate::protocol::event::{NackReason, Notice};
@@ -529,4 +529,62 @@ fn a_notification_in_blocks_is_fetched_and_the_observation_goes_on() {
     }
     peer.host.engine.end(session);
     peer.settle();
+}
+
+/// A client that observes, and has got the first block of a notification and asked for the second. Its
+/// token, and the message ID and token of the request for the second.
+fn observing() -> (Peer, Vec<u8>, u16, Vec<u8>) {
+    let mut peer = client(SINGLE);
+    let (session, now) = (peer.session(), peer.now);
+    let mut request = peer.host.new_request(session, CON, Code::GET, "r");
+    request.add_option(Number::OBSERVE, &[]).unwrap();
+    let token = request.token().to_vec();
+    let Mid(mid) = peer.host.engine.submit(now, session, request, None).unwrap();
+    peer.settle();
+    peer.discard();
+    notify(&mut peer, ACK, mid, &token, 1);
+    let (_, mid, second) = next(&mut peer);
+    (peer, token, mid, second)
+}
+
+/// The first of two blocks of a notification.
+fn notify(peer: &mut Peer, kind: Type, mid: u16, token: &[u8], number: u8) {
+    let message = peer.send(kind, Code::CONTENT, token, mid).option(Number::ETAG, &[number]);
+    let message = message.option(Number::OBSERVE, &[number]).option(Number::BLOCK2, &block(0, true, 0));
+    message.payload(&[number; 16]).go();
+}
+
+#[test]
+fn a_notification_that_changes_on_the_way_is_one_still() {
+    let (mut peer, token, mid, second) = observing();
+    let send = |peer: &mut Peer, mid, token: &[u8], num| {
+        let message = peer.send(ACK, Code::CONTENT, token, mid).option(Number::ETAG, &[2]);
+        message.option(Number::BLOCK2, &block(num, num == 0, 0)).payload(&[2; 16]).go();
+    };
+    send(&mut peer, mid, &second, 1);
+    for num in 0..2 {
+        let (request, mid, token) = next(&mut peer);
+        assert_eq!(Block::of(&request, Number::BLOCK2).unwrap().unwrap().num, num);
+        send(&mut peer, mid, &token, num);
+    }
+    assert_eq!(whole(&peer), Some(vec![2; 32]));
+    let What::Response { received, .. } = &peer.host.journal.last().unwrap().what else { unreachable!() };
+    assert_eq!((received.token(), received.option_uint(Number::OBSERVE)), (&token[..], Some(1)));
+}
+
+#[test]
+fn a_late_block_of_a_notification_that_another_has_replaced_is_rejected() {
+    let (mut peer, token, mid, second) = observing();
+    peer.send(ACK, Code::EMPTY, b"", mid).go();
+    notify(&mut peer, CON, 900, &token, 2);
+    peer.expect_empty(ACK, 900);
+    let (_, mid, newer) = next(&mut peer);
+    let before = peer.host.journal.len();
+    let late = peer.send(CON, Code::CONTENT, &second, 901).option(Number::ETAG, &[1]);
+    late.option(Number::BLOCK2, &block(1, false, 0)).payload(&[1; 16]).go();
+    peer.expect_empty(RST, 901);
+    assert_eq!(peer.host.journal.len(), before, "the application has not asked for it");
+    let last = peer.send(ACK, Code::CONTENT, &newer, mid).option(Number::ETAG, &[2]);
+    last.option(Number::BLOCK2, &block(1, false, 0)).payload(&[2; 16]).go();
+    assert_eq!(whole(&peer), Some(vec![2; 32]));
 }

@@ -21,6 +21,7 @@ mod members;
 mod observe;
 mod opening;
 mod operations;
+mod proxied_streams;
 mod proxying;
 mod quick;
 mod quick_bodies;

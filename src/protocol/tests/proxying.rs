@@ -32,9 +32,22 @@ fn chain(seed: u64, conditions: Conditions, proxies: usize, mode: Mode) -> (Worl
 /// Makes a host a reverse proxy of another. Gives its session to that.
 fn make_proxy(world: &mut World, host: usize, to: usize) -> SessionId {
     let upstream = world.connect(host, to);
+    make_proxy_through(world, host, to, Scheme::Coap, upstream, patient);
+    upstream
+}
+
+/// The same where its session to the other is there.
+pub(super) fn make_proxy_through(
+    world: &mut World,
+    host: usize,
+    to: usize,
+    scheme: Scheme,
+    upstream: SessionId,
+    patient: fn(&mut Session),
+) {
     let (now, remote) = (world.now, world.hosts[to].address.clone());
     let host = &mut world.hosts[host];
-    let key = UpstreamKey { scheme: Scheme::Coap, remote, host: None, credentials: [0; 3], client: None };
+    let key = UpstreamKey { scheme, remote, host: None, credentials: [0; 3], client: None };
     host.engine.add_upstream(now, upstream, key, None);
     assert!(host.engine.release(now, upstream).is_none(), "it is held as one to another server");
     host.relays = true;
@@ -43,7 +56,6 @@ fn make_proxy(world: &mut World, host: usize, to: usize) -> SessionId {
         patient(turn.engine.session_mut(turn.exchange.session).unwrap());
         forward(turn, upstream);
     });
-    upstream
 }
 
 pub(super) fn forward(turn: &mut Turn<'_>, upstream: SessionId) {
@@ -107,7 +119,7 @@ fn send(
 }
 
 /// What the client heard: in which session, with which code, Observe number, and body.
-fn heard(world: &World) -> Vec<(SessionId, Code, Option<u64>, Vec<u8>)> {
+pub(super) fn heard(world: &World) -> Vec<(SessionId, Code, Option<u64>, Vec<u8>)> {
     let line = |record: &Record| match &record.what {
         What::Response { received, body, .. } => {
             let data = body.as_ref().and_then(|b| b.data.as_deref()).or(received.payload());
@@ -124,7 +136,7 @@ fn codes(world: &World) -> Vec<Code> {
 }
 
 /// Ends all sessions and looks whether anything is left on any host.
-fn finish(world: &mut World, hosts: &[usize]) {
+pub(super) fn finish(world: &mut World, hosts: &[usize]) {
     for host in hosts {
         world.hosts[*host].engine.end_all();
         world.settle(*host);

@@ -40,6 +40,9 @@ pub(super) struct Asked {
     pub(super) is_repeated: bool,
     /// The body of the response, while that is coming.
     download: Option<Download>,
+    /// The Observe option, which the first block of a notification has (RFC 7959 §2.6). It stays when
+    /// the body changes on the way: what comes then is a notification too, of a state that is newer.
+    observe: Option<Vec<u8>>,
     restarts: u8,
     /// Sending it again does no more than sending it once did.
     is_repeatable: bool,
@@ -56,8 +59,6 @@ struct Download {
     /// Where the next block begins.
     next: usize,
     etag: Option<Vec<u8>>,
-    /// The Observe option, which the first block of a notification has (RFC 7959 §2.6).
-    observe: Option<Vec<u8>>,
 }
 
 /// What becomes of a response.
@@ -151,6 +152,7 @@ impl Engine {
             fetching: None,
             is_repeated: false,
             download: None,
+            observe: None,
             restarts: 0,
             is_repeatable,
             deadline: None,
@@ -300,9 +302,14 @@ impl Engine {
             None => Vec::new(),
         };
         for stale in stale {
-            if let Some(before) = self.take_asked(id, stale.as_bytes()) {
-                self.let_go(before);
+            let Some(before) = self.take_asked(id, stale.as_bytes()) else { continue };
+            if before.fetching.is_some()
+                && let Some(session) = self.sessions.get_mut(id)
+            {
+                // Its block is on the way, and of no use to anybody.
+                session.exchanges.abandon(stale.as_bytes());
             }
+            self.let_go(before);
         }
         self.follow(now, id, token, asked);
         notification
@@ -422,7 +429,7 @@ impl Engine {
         body: Option<Box<Shown>>,
     ) {
         let token = asked.token.clone();
-        let observe = asked.download.as_ref().and_then(|d| d.observe.clone());
+        let observe = asked.observe.clone();
         self.let_go(asked);
         let sent = sent.map(|mut pdu| {
             pdu.remove_option(Number::BLOCK1);
@@ -527,6 +534,7 @@ impl Asked {
             fetching: None,
             is_repeated: false,
             download: None,
+            observe: None,
             restarts: 0,
             is_repeatable,
             deadline: None,
@@ -573,6 +581,7 @@ impl Asked {
             fetching: None,
             is_repeated: false,
             download: None,
+            observe: None,
             restarts: 0,
             is_repeatable: self.is_repeatable,
             deadline: None,
@@ -591,6 +600,7 @@ impl Asked {
             fetching: None,
             is_repeated: false,
             download: self.download.take(),
+            observe: self.observe.take(),
             restarts: self.restarts,
             is_repeatable: self.is_repeatable,
             deadline: None,
@@ -625,8 +635,10 @@ impl Asked {
                 return Step::Show(Some(Box::new(place(block, received))));
             }
             None => {
-                let observe = received.option(Number::OBSERVE).map(|o| o.value.to_vec());
-                self.download.insert(Download { etag, observe, ..Download::default() })
+                if let Some(observe) = received.option(Number::OBSERVE) {
+                    self.observe = Some(observe.value.to_vec());
+                }
+                self.download.insert(Download { etag, ..Download::default() })
             }
             Some(d) if d.etag != etag => {
                 // A PUT or POST without its body would be another request.
