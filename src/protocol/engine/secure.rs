@@ -98,16 +98,7 @@ impl Engine {
                 return;
             }
             let Some(pdu) = waiting.pop_front() else { return };
-            let (size, max) = (pdu.encoded_len(session.transport.framing()), session.max_message_size());
-            if size > max {
-                // It was accepted before it was known what the suite adds.
-                crate::log!(WARN, "** {session}: message of {size} bytes is larger than the {max} allowed");
-                session.exchanges.abandon(pdu.token());
-                self.nack(id, pdu, NackReason::NotDeliverable);
-                continue;
-            }
-            crate::log!(DEBUG, "** {session}: mid=0x{:04x}: transmitted after delay", pdu.mid().0);
-            self.send_now(now, id, pdu);
+            self.send_after_delay(now, id, pdu);
         }
     }
 

@@ -263,20 +263,26 @@ impl Engine {
                 return;
             }
             let Some(pdu) = session.waiting_mut().pop_front() else { return };
-            let (size, max) = (pdu.encoded_len(session.transport.framing()), session.max_message_size());
+            let size = pdu.encoded_len(session.transport.framing());
             if let Some(stream) = &mut session.stream {
                 stream.waiting = stream.waiting.saturating_sub(size);
             }
-            if size > max {
-                // It was accepted before the peer said what it takes.
-                crate::log!(WARN, "** {session}: message of {size} bytes is larger than the {max} allowed");
-                session.exchanges.abandon(pdu.token());
-                self.nack(id, pdu, NackReason::NotDeliverable);
-                continue;
-            }
-            crate::log!(DEBUG, "** {session}: mid=0x{:04x}: transmitted after delay", pdu.mid().0);
-            self.send_now(now, id, pdu);
+            self.send_after_delay(now, id, pdu);
         }
+    }
+
+    /// Sends a message that waited for a connection, unless it turns out to be too large: it was accepted
+    /// before it was known what the peer takes, or what securing it adds.
+    pub(super) fn send_after_delay(&mut self, now: Instant, id: SessionId, pdu: Pdu) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let (size, max) = (pdu.encoded_len(session.transport.framing()), session.max_message_size());
+        if size > max {
+            crate::log!(WARN, "** {session}: message of {size} bytes is larger than the {max} allowed");
+            session.exchanges.abandon(pdu.token());
+            return self.nack(id, pdu, NackReason::NotDeliverable);
+        }
+        crate::log!(DEBUG, "** {session}: mid=0x{:04x}: transmitted after delay", pdu.mid().0);
+        self.send_now(now, id, pdu);
     }
 
     /// The connection is lost, or could not be made: each request that has no answer is handed
