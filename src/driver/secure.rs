@@ -66,8 +66,13 @@ impl Context {
             }
         };
         connection.set_peer(handle);
+        self.begin_with(state, id, Channel::new(connection));
+    }
+
+    /// A session is secured by this from now on: its handshake begins.
+    fn begin_with(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, id: SessionId, channel: Channel) {
         let Some(socket) = state.engine.sessions().get(id).map(|s| s.path.socket) else { return };
-        if state.sockets.secure(socket, id, Channel::new(connection)) && state.engine.handle_securing(id) {
+        if state.sockets.secure(socket, id, channel) && state.engine.handle_securing(id) {
             self.go_on(state, id, Input::Begin);
         }
     }
@@ -133,9 +138,7 @@ impl Context {
         connection.set_peer(handle);
         let mut channel = Channel::new(connection);
         channel.hello = hello;
-        if state.sockets.secure(path.socket, id, channel) && state.engine.handle_securing(id) {
-            self.go_on(state, id, Input::Begin);
-        }
+        self.begin_with(state, id, channel);
     }
 
     /// Has the connection of a session go on, and tells what comes of it.
