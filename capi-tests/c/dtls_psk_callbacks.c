@@ -59,11 +59,7 @@ on_hint(coap_str_const_t *hint, coap_session_t *session, void *arg) {
 
 static coap_dtls_spsk_t
 server_setup(void) {
-  coap_dtls_spsk_t setup;
-  memset(&setup, 0, sizeof(setup));
-  setup.version = COAP_DTLS_SPSK_SETUP_VERSION;
-  setup.psk_info.hint = BIN("hint");
-  setup.psk_info.key = BIN("secret");
+  coap_dtls_spsk_t setup = psk_of_server();
   setup.id_call_back_arg = "of identities";
   setup.sni_call_back_arg = "of names";
   return setup;
@@ -71,11 +67,7 @@ server_setup(void) {
 
 static coap_dtls_cpsk_t
 client_setup(const char *key) {
-  coap_dtls_cpsk_t setup;
-  memset(&setup, 0, sizeof(setup));
-  setup.version = COAP_DTLS_CPSK_SETUP_VERSION;
-  setup.psk_info.identity = BIN("me");
-  setup.psk_info.key = BIN(key);
+  coap_dtls_cpsk_t setup = psk_of_client("me", key);
   setup.ih_call_back_arg = "of hints";
   return setup;
 }

@@ -29,26 +29,6 @@ identity_for(coap_str_const_t *hint, coap_session_t *session, void *arg) {
   return arg ? &info : NULL;
 }
 
-static coap_dtls_spsk_t
-server_setup(void) {
-  coap_dtls_spsk_t setup;
-  memset(&setup, 0, sizeof(setup));
-  setup.version = COAP_DTLS_SPSK_SETUP_VERSION;
-  setup.psk_info.hint = BIN("hint");
-  setup.psk_info.key = BIN("secret");
-  return setup;
-}
-
-static coap_dtls_cpsk_t
-client_setup(const char *identity) {
-  coap_dtls_cpsk_t setup;
-  memset(&setup, 0, sizeof(setup));
-  setup.version = COAP_DTLS_CPSK_SETUP_VERSION;
-  setup.psk_info.identity = BIN(identity);
-  setup.psk_info.key = BIN("secret");
-  return setup;
-}
-
 /* What is left of a session whose handshake has failed. */
 static void
 afterwards(coap_session_t *session) {
@@ -78,19 +58,19 @@ fails(const char *label, coap_dtls_spsk_t server, coap_dtls_cpsk_t client) {
 
 static void
 callbacks(void) {
-  coap_dtls_spsk_t server = server_setup();
-  coap_dtls_cpsk_t client = client_setup("unknown");
+  coap_dtls_spsk_t server = psk_of_server();
+  coap_dtls_cpsk_t client = psk_of_client("unknown", "secret");
   server.validate_id_call_back = key_of;
   fails("an identity that the callback refuses", server, client);
-  fails("an identity that the callback has an empty key for", server, client_setup("empty"));
-  server = server_setup();
+  fails("an identity that the callback has an empty key for", server, psk_of_client("empty", "secret"));
+  server = psk_of_server();
   server.validate_sni_call_back = info_of;
-  client = client_setup("me");
+  client = psk_of_client("me", "secret");
   client.client_sni = "refused.example";
   fails("a name that the callback refuses", server, client);
-  client = client_setup("me");
+  client = psk_of_client("me", "secret");
   client.validate_ih_call_back = identity_for;
-  fails("a hint that the callback refuses", server_setup(), client);
+  fails("a hint that the callback refuses", psk_of_server(), client);
 }
 
 /* Nobody says that a key is wrong: the other side cannot read what comes, and drops it (RFC 6347 section 4.1.2.7). Each
@@ -159,7 +139,7 @@ nothing_in_common(void) {
 /* A failure does no harm to those that come after it. */
 static void
 the_next_one(void) {
-  coap_dtls_spsk_t server = server_setup();
+  coap_dtls_spsk_t server = psk_of_server();
   coap_session_t *bad, *good;
   show("== a good one beside and behind a bad one");
   tls_begin();

@@ -279,6 +279,28 @@ tls_address(void) {
 #define BIN(text)                                                                                  \
   (coap_bin_const_t) { strlen(text), (const uint8_t *)(text) }
 
+/* What a server with a pre-shared key is set up by. */
+UNUSED static coap_dtls_spsk_t
+psk_of_server(void) {
+  coap_dtls_spsk_t setup;
+  memset(&setup, 0, sizeof(setup));
+  setup.version = COAP_DTLS_SPSK_SETUP_VERSION;
+  setup.psk_info.hint = BIN("hint");
+  setup.psk_info.key = BIN("secret");
+  return setup;
+}
+
+/* The same of a client. */
+UNUSED static coap_dtls_cpsk_t
+psk_of_client(const char *identity, const char *key) {
+  coap_dtls_cpsk_t setup;
+  memset(&setup, 0, sizeof(setup));
+  setup.version = COAP_DTLS_CPSK_SETUP_VERSION;
+  setup.psk_info.identity = BIN(identity);
+  setup.psk_info.key = BIN(key);
+  return setup;
+}
+
 /* A server with the hint `hint` and the key `secret`. */
 UNUSED static coap_endpoint_t *
 psk_server(coap_proto_t proto) {
