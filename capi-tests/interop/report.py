@@ -6,9 +6,9 @@ import threading
 class Report:
     """Collects verdicts from any thread and prints each as it falls."""
 
-    def __init__(self, verbose=False):
+    def __init__(self):
         self.passed = self.failed = self.skipped = 0
-        self.verbose = verbose
+        self._failures = []
         self._lock = threading.Lock()
 
     def _line(self, word, name, detail):
@@ -25,6 +25,7 @@ class Report:
     def fail(self, name, detail):
         with self._lock:
             self.failed += 1
+            self._failures.append((name, detail))
             self._line("FAIL", name, detail)
 
     def skip(self, name, why):
@@ -37,5 +38,10 @@ class Report:
         self.fail(name, problem) if problem else self.ok(name)
 
     def total(self):
+        """What failed stands once more before the sum, since thousands of lines may lie between them."""
+        if self._failures:
+            print("what failed:")
+            for name, detail in self._failures:
+                self._line("FAIL", name, "\n".join((detail or "").splitlines()[:15]))
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
         return self.failed
