@@ -17,6 +17,7 @@ import debian
 import processes
 import programs as c_programs
 import sides
+from comparison import Comparisons, difference
 from scenarios import BYTES, TEXT, Call
 
 PARTS = ("client", "proxy", "server")
@@ -149,16 +150,24 @@ def chains(report, ours, only, pool):
     mends = not ours.is_reference
     alone = {chain.name: pool.submit(run_chain, chain, programs, dict.fromkeys(PARTS, ref))
              for chain in CHAINS if chain in chosen or chain.name in [c.like for c in chosen]}
-    with_ours = [(chain, part, pool.submit(run_chain, chain, programs, {p: ours if part in (p, "all") else ref for p in PARTS}))
-                 for chain in chosen for part in (*PARTS, "all")]
+    sets = {part: {p: ours if part in (p, "all") else ref for p in PARTS} for part in (*PARTS, "all")}
+    with_ours = [(chain, part, pool.submit(run_chain, chain, programs, sets[part])) for chain in chosen for part in sets]
+    comparisons = Comparisons(report)
     for chain, part, run in with_ours:
-        found, expected = run.result(), dict(alone[chain.name].result())
-        if part in ("proxy", "all") and mends:
-            if chain.like:
-                expected = {case: alone[chain.like].result()[case] for case in expected}
-            expected.update({call.name: call.mend for call in chain.calls if call.mend})
-        for case, text in expected.items():
-            report.check(f"proxies debian, ours as {part}, {chain.name}: {case}", debian.difference(text, found[case]))
+        mended = {call.name: call.mend for call in chain.calls if call.mend} if mends and part in ("proxy", "all") else None
+        like = next((other for other in CHAINS if mended is not None and other.name == chain.like), chain)
+
+        def judge(case, expected, found, mended=mended):
+            return difference((mended or {}).get(case, expected), found)
+
+        def again(chain=chain, like=like, part=part):
+            alone = run_chain(chain, programs, dict.fromkeys(PARTS, ref))
+            expected = alone if like is chain else run_chain(like, programs, dict.fromkeys(PARTS, ref))
+            return {case: expected[case] for case in alone}, run_chain(chain, programs, sets[part])
+
+        expected = {case: alone[like.name].result()[case] for case in alone[chain.name].result()}
+        comparisons.hold(f"proxies debian, ours as {part}, {chain.name}", expected, run.result(), judge, again)
+    comparisons.settle()
 
 
 # ---- aiocoap on one side of Debian's program ----

@@ -8,7 +8,7 @@ class Report:
 
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
-        self._failures = []
+        self._failures, self._again = [], []
         self._lock = threading.Lock()
 
     def _line(self, word, name, detail):
@@ -28,6 +28,13 @@ class Report:
             self._failures.append((name, detail))
             self._line("FAIL", name, detail)
 
+    def ok_again(self, name, problem):
+        """It passed, but not the first time."""
+        with self._lock:
+            self.passed += 1
+            self._again.append(name)
+            self._line("again", name, problem)
+
     def skip(self, name, why):
         with self._lock:
             self.skipped += 1
@@ -39,6 +46,8 @@ class Report:
 
     def total(self):
         """What failed stands once more before the sum, since thousands of lines may lie between them."""
+        for name in self._again:
+            self._line("again", name, None)
         if self._failures:
             print("what failed:")
             for name, detail in self._failures:

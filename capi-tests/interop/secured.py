@@ -13,6 +13,7 @@ import openssl_tools
 import processes
 import secured_scenarios
 import sides
+from comparison import Comparisons, difference
 
 CERTIFICATES = sides.ROOT / "capi-tests/certificates/make"
 WEBSOCKETS = 8443
@@ -100,6 +101,7 @@ def pairs_of(scenario, ref, ours, gnutls):
 def play_all(report, ours, plays, ref, gnutls, without, only, jobs=24):
     """Every scenario in every combination of sides."""
     print(f"# secured: programs {', '.join(p.programs.version for p in plays)}; each case is client/server", flush=True)
+    comparisons = Comparisons(report)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         waiting = []
         for scenario in secured_scenarios.SCENARIOS:
@@ -119,18 +121,21 @@ def play_all(report, ours, plays, ref, gnutls, without, only, jobs=24):
                 waiting.append((scenario, play, runs))
         for scenario, play, runs in waiting:
             for name, found, expected in pairs_of(scenario, ref, ours, gnutls):
-                compare(report, f"secured {play.programs.version} {name} {scenario.name}", scenario, name,
-                        runs[expected].result(), runs[found].result())
+                compare(comparisons, play, scenario, name, (expected, found), (runs[expected].result(), runs[found].result()))
+    comparisons.settle()
 
 
-def compare(report, label, scenario, pair, expected, found):
+def compare(comparisons, play, scenario, name, pairs, results):
     """Hold what came of a scenario with ours against what came of it with the reference."""
     mended = {call.name: call.mend for call in scenario.calls if call.mend}
-    for case, text in expected.items():
-        if found[case].startswith("exit None"):
-            report.fail(f"{label}: {case}", "it did not end")
-        else:
-            report.check(f"{label}: {case}", debian.difference(debian.expected_of(pair, text, mended.get(case)), found[case]))
+
+    def judge(case, expected, found):
+        return difference(debian.expected_of(name, expected, mended.get(case)), found)
+
+    def again():
+        return tuple(play.run(scenario, *pair) for pair in pairs)
+
+    comparisons.hold(f"secured {play.programs.version} {name} {scenario.name}", *results, judge, again)
 
 
 def suite(report, ours, without, only=None, reference=None):

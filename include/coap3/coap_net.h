@@ -572,12 +572,13 @@ void coap_register_option(coap_context_t *ctx, uint16_t type);
 void coap_mcast_per_resource(coap_context_t *context);
 
 /**
- * Has client sessions over TCP and WebSockets connect again when their connection is lost or could
- * not be made: for the first time `reconnect_time` seconds later, then after waits that double up to
+ * Has client sessions over TCP, WebSockets, DTLS and TLS connect again when their connection is lost or
+ * could not be made: for the first time `reconnect_time` seconds later, then after waits that double up to
  * 32 times that, with up to half of each more by chance; 0, as at first, for never. The events are
  * those of any connection. When the session is ready again, what it observes is asked for anew with
  * the same tokens. Requests that had no answer are not repeated: the nack handler has been called for
- * them. A session that is released or was given up by `coap_session_disconnected()` stays closed.
+ * them. A session over DTLS is lost too when its peer leaves a message unacknowledged. A session that is
+ * released or was given up by `coap_session_disconnected()` stays closed.
  *
  * An addition to what libcoap 4.3.5 has.
  *

@@ -5,6 +5,7 @@ use super::channel::Channel;
 use super::connection::Connection;
 use super::names::Names;
 use super::persist::Keeping;
+use super::secure::keep_connector;
 use super::socket::{Entry, Use};
 use super::{Application, EndpointHandle, SessionHandle, Sockets};
 use crate::address::Address;
@@ -334,6 +335,7 @@ impl Context {
                 session.sends_to_group = !connected;
             }
             let handle = SessionHandle::new(Arc::clone(self), id, transport);
+            keep_connector(&handle, connector);
             if let Some(session) = state.engine.sessions().get(id) {
                 crate::log!(
                     DEBUG,
@@ -506,9 +508,13 @@ impl Context {
         let over_connection =
             transport.is_some_and(|t| t.is_reliable() || t.is_secure() && reason != NackReason::Unreachable);
         if over_connection {
-            self.with(|state| match session.transport.is_reliable() {
-                true => state.engine.handle_lost(crate::clock::now(), session.id, reason),
-                false => state.engine.handle_unsecured(crate::clock::now(), session.id, reason),
+            self.with(|state| {
+                // It may be lost already, and on its way back.
+                state.engine.forget_return(session.id);
+                match session.transport.is_reliable() {
+                    true => state.engine.handle_lost(crate::clock::now(), session.id, reason),
+                    false => state.engine.handle_unsecured(crate::clock::now(), session.id, reason),
+                }
             });
             return self.deliver_all();
         }

@@ -14,6 +14,7 @@ pub(crate) mod loss;
 mod names;
 mod persist;
 mod process;
+mod reconnect;
 mod secure;
 mod session;
 mod socket;

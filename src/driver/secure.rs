@@ -70,7 +70,12 @@ impl Context {
     }
 
     /// A session is secured by this from now on: its handshake begins.
-    fn begin_with(self: &Arc<Self>, state: &mut MutexGuard<'_, State>, id: SessionId, channel: Channel) {
+    pub(super) fn begin_with(
+        self: &Arc<Self>,
+        state: &mut MutexGuard<'_, State>,
+        id: SessionId,
+        channel: Channel,
+    ) {
         let Some(socket) = state.engine.sessions().get(id).map(|s| s.path.socket) else { return };
         if state.sockets.secure(socket, id, channel) && state.engine.handle_securing(id) {
             self.go_on(state, id, Input::Begin);

@@ -81,30 +81,6 @@ impl Context {
         .inspect(SessionHandle::hold)
     }
 
-    /// The connection of a session was lost: begins to make another one.
-    pub(super) fn reconnect(&self, state: &mut State, session: SessionId, remote: &Address) {
-        let Some(transport) = state.engine.sessions().get(session).map(|s| s.transport) else { return };
-        let made = StreamSocket::connect(None, remote).and_then(|connection| {
-            let is_there = !connection.was_connecting() && transport == Transport::Tcp;
-            let (local, remote) = (connection.local_addr().clone(), remote.clone());
-            let engine = &mut state.engine;
-            state.sockets.add_connection(&self.poller, connection, transport, None, |socket| {
-                let path = Path { socket, local, remote, ifindex: 0 };
-                let taken = engine.handle_reconnecting(session, path);
-                taken.then_some(session).ok_or_else(|| io::ErrorKind::AddrInUse.into())
-            })?;
-            Ok(is_there)
-        });
-        match made {
-            Ok(true) => state.engine.handle_connected_at_once(crate::clock::now(), session),
-            Ok(false) => {}
-            Err(e) => {
-                crate::log!(WARN, "cannot connect again: {e}");
-                state.engine.handle_not_reconnecting(crate::clock::now(), session);
-            }
-        }
-    }
-
     /// A socket is ready: if it is no datagram socket, does what there is to do. `false` if it is one.
     pub(super) fn stream_ready(self: &Arc<Self>, id: SocketId, event: &Ready) -> bool {
         let mut state = self.state.lock();

@@ -381,6 +381,7 @@ impl Session {
     pub fn over_dtls(&mut self) {
         self.transport = Transport::Dtls;
         self.state = State::Connecting;
+        self.security = Security::None;
         self.overhead = DTLS_OVERHEAD;
     }
 

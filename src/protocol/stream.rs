@@ -62,14 +62,6 @@ pub struct Stream {
     pub is_lost: bool,
     /// Why.
     pub lost_because: Option<NackReason>,
-    /// The application itself gave it up.
-    pub is_given_up: bool,
-    /// When it is connected again.
-    pub reconnect_deadline: Option<DeadlineKey>,
-    /// Attempts to connect again since the session was of use.
-    pub failures: u32,
-    /// It was lost before, and what it observed must be asked for again.
-    pub is_again: bool,
     /// The peer asks for this connection to be left (RFC 8323 §5.5).
     pub is_released: bool,
     /// When the peer must have answered a Ping.

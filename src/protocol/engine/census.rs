@@ -27,6 +27,8 @@ pub(crate) struct Census {
     pub(crate) duplicates: usize,
     pub(crate) events: usize,
     pub(crate) transmits: usize,
+    /// Sessions that are to be connected again.
+    pub(crate) returns: usize,
     /// Bytes of messages that have come in part.
     pub(crate) partial: usize,
     pub(crate) bodies: super::blockwise::Count,
@@ -56,6 +58,7 @@ impl Engine {
             duplicates: self.duplicates.len(),
             events: self.events.len(),
             transmits: self.transmits.iter().count(),
+            returns: self.returns.len(),
             partial: self.partial,
             bodies: self.bodies.count(),
         }

@@ -189,6 +189,8 @@ pub struct Engine {
     told: Option<(SessionId, Notice)>,
     /// When a connection was last heard of.
     heard: Instant,
+    /// Sessions whose connections were lost and are made again.
+    returns: HashMap<SessionId, reconnect::Return>,
     /// Bytes of messages that came in part.
     partial: usize,
     deadlines: Deadlines<Timer>,
@@ -232,6 +234,7 @@ impl Engine {
             hanging_up: None,
             told: None,
             heard: Instant::default(),
+            returns: HashMap::new(),
             partial: 0,
             deadlines: Deadlines::default(),
             events: VecDeque::new(),

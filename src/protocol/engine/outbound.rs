@@ -268,6 +268,7 @@ impl Engine {
             if self.keepalive.is_over(id, mid) {
                 self.notice(id, Notice::KeepAliveFailed);
             }
+            self.doubt(now, id);
             return;
         }
         out.attempts += 1;

@@ -3,42 +3,73 @@
 
 use super::{Engine, Event, Timer};
 use crate::message::Number;
-use crate::protocol::session::{Path, Role, SessionId, State};
+use crate::protocol::deadline::DeadlineKey;
+use crate::protocol::event::NackReason;
+use crate::protocol::session::{Path, Role, SessionId, State, Transport};
 use crate::protocol::time::Instant;
 use core::time::Duration;
 
 /// How often the wait between two attempts is doubled.
 const MAX_DOUBLINGS: u32 = 5;
 
+/// A session on its way back, from the loss of its connection until it is of use again.
+#[derive(Debug, Default)]
+pub(super) struct Return {
+    /// Attempts since the session was of use.
+    failures: u32,
+    /// When the next one is made.
+    deadline: Option<DeadlineKey>,
+}
+
 impl Engine {
-    /// A session of this side is of no use any more: it is connected again after a while, if the
-    /// application wants that and has not given the session up.
+    /// The connection of a session is lost: whether it gets another one, once the application has heard
+    /// of that.
+    pub(super) fn note_loss(&mut self, id: SessionId, reason: NackReason) {
+        let is_ours = self.sessions.get(id).is_some_and(|s| s.role == Role::Client);
+        match self.config.reconnect {
+            // What the application has given up stays so.
+            Some(_) if is_ours && !matches!(reason, NackReason::Given(_)) => {
+                self.returns.entry(id).or_default();
+            }
+            _ => self.forget_return(id),
+        }
+    }
+
+    /// A session that lost its connection stays without.
+    pub fn forget_return(&mut self, id: SessionId) {
+        if let Some(deadline) = self.returns.remove(&id).and_then(|r| r.deadline) {
+            self.deadlines.cancel(deadline);
+        }
+    }
+
+    /// The peer of a session has left a message unacknowledged. Where connections are made again, one over
+    /// DTLS is taken for lost: a server that restarted knows nothing of it, and drops what comes over it.
+    pub(super) fn doubt(&mut self, now: Instant, id: SessionId) {
+        let session = self.sessions.get(id);
+        let is_ours = session.is_some_and(|s| s.transport == Transport::Dtls && s.role == Role::Client);
+        if is_ours && self.config.reconnect.is_some() {
+            self.handle_unsecured(now, id, NackReason::NotDeliverable);
+        }
+    }
+
+    /// A session that lost its connection is connected again after a while.
     pub(super) fn reconnect_later(&mut self, now: Instant, id: SessionId) {
-        let Some(interval) = self.config.reconnect else { return };
-        let jitter = (self.random)();
-        let Some(session) = self.sessions.get_mut(id).filter(|s| s.role == Role::Client && !s.is_left())
-        else {
-            return;
-        };
-        let Some(stream) = session.stream.as_deref_mut().filter(|s| s.is_lost && !s.is_given_up) else {
-            return;
-        };
-        let wait = back_off(interval, stream.failures, jitter);
-        stream.failures += 1;
+        let Some(session) = self.sessions.get(id).filter(|s| !s.is_left() && s.is_lost()) else { return };
+        let (Some(interval), Some(back)) = (self.config.reconnect, self.returns.get_mut(&id)) else { return };
+        let wait = back_off(interval, back.failures, (self.random)());
+        back.failures += 1;
         crate::log!(DEBUG, "***{session}: connecting again in {} ms", wait.as_millis());
         let deadline = self.deadlines.set(now + wait, Timer::Reconnect(id));
-        if let Some(before) = self.stream_mut(id).and_then(|s| s.reconnect_deadline.replace(deadline)) {
+        if let Some(before) = back.deadline.replace(deadline) {
             self.deadlines.cancel(before);
         }
     }
 
     /// It is time for another attempt.
     pub(super) fn reconnect_due(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let remote = session.path.remote.clone();
-        if let Some(stream) = session.stream.as_deref_mut() {
-            stream.reconnect_deadline = None;
-            self.events.push_back(Event::Reconnect { session: id, remote });
+        if let (Some(session), Some(back)) = (self.sessions.get(id), self.returns.get_mut(&id)) {
+            back.deadline = None;
+            self.events.push_back(Event::Reconnect { session: id, remote: session.path.remote.clone() });
         }
     }
 
@@ -48,10 +79,14 @@ impl Engine {
         else {
             return false;
         };
-        let lost = session.stream.take().unwrap_or_default();
-        session.over_stream(session.transport);
-        if let Some(stream) = session.stream.as_deref_mut() {
-            (stream.failures, stream.host, stream.is_again) = (lost.failures, lost.host, true);
+        match session.stream.take() {
+            Some(lost) => {
+                session.over_stream(session.transport);
+                if let Some(stream) = session.stream.as_deref_mut() {
+                    stream.host = lost.host;
+                }
+            }
+            None => session.over_dtls(),
         }
         self.sessions.set_path(id, path)
     }
@@ -63,12 +98,10 @@ impl Engine {
 
     /// The session is ready once more: what it observed is asked for again, with the same tokens.
     pub(super) fn observe_anew(&mut self, now: Instant, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        let Some(stream) = session.stream.as_deref_mut() else { return };
-        stream.failures = 0;
-        if !core::mem::take(&mut stream.is_again) {
+        if self.returns.remove(&id).is_none() {
             return;
         }
+        let Some(session) = self.sessions.get(id) else { return };
         for request in session.exchanges.observed() {
             if request.option(Number::BLOCK1).is_some() {
                 crate::log!(WARN, "an observation whose request came in blocks is not registered anew");

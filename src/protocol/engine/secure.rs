@@ -76,6 +76,7 @@ impl Engine {
                 crate::log!(DEBUG, "***{session}: session connected");
                 self.watch_if_asking(now, id);
                 self.send_delayed(now, id);
+                self.observe_anew(now, id);
             }
             Transport::Tls => self.begin(now, id),
             _ => {}
@@ -130,6 +131,7 @@ impl Engine {
         }
         self.forget_observers(id);
         self.stop_watching(id);
+        self.note_loss(id, reason);
         self.events.push_back(Event::HangUp { session: id, socket });
         self.security_ends(id, reason);
         self.upstream_failed(id);

@@ -145,6 +145,7 @@ impl Engine {
         self.forget_observers(id);
         self.relays_end(id);
         self.forget_stream(id);
+        self.forget_return(id);
     }
 
     /// Ends one of the sessions that the application has left and that have done what they had

@@ -297,8 +297,8 @@ impl Engine {
         let Some(stream) = session.stream.as_deref_mut().filter(|s| !s.is_lost) else { return };
         stream.is_lost = true;
         stream.lost_because = Some(reason);
-        stream.is_given_up = matches!(reason, NackReason::Given(_));
         self.forget_stream(id);
+        self.note_loss(id, reason);
         self.events.push_back(Event::HangUp { session: id, socket });
         if state == State::Connecting {
             self.notice(id, Notice::NotConnected);
@@ -365,7 +365,7 @@ impl Engine {
         stream.is_blocked = false;
         self.partial -= stream.inbound.kept() + core::mem::take(&mut stream.framed);
         stream.inbound = Cutter::default();
-        let deadlines = [&mut stream.csm_deadline, &mut stream.pong_deadline, &mut stream.reconnect_deadline];
+        let deadlines = [&mut stream.csm_deadline, &mut stream.pong_deadline];
         for key in deadlines.into_iter().filter_map(Option::take) {
             self.deadlines.cancel(key);
         }

@@ -62,6 +62,7 @@ impl Engine {
         // Where the application has named no host, the peer was not asked.
         let was_asked = role == Role::Server || stream.host.is_some();
         self.forget_stream(id);
+        self.note_loss(id, NackReason::NotUpgraded);
         self.events.push_back(Event::HangUp { session: id, socket });
         self.nack_nothing(id, NackReason::NotUpgraded);
         self.notice(id, Notice::NotUpgraded);

@@ -2,11 +2,13 @@
 
 use super::streams::{End, NOW, get};
 use crate::address::Address;
-use crate::message::{Code, Mid, Pdu, Type};
+use crate::message::{Code, Mid, Number, Pdu, Type};
 use crate::protocol::Engine;
 use crate::protocol::engine::{Datagram, SendError};
 use crate::protocol::event::NackReason;
 use crate::protocol::session::{Path, SocketId, State, Transport};
+use crate::protocol::time::Instant;
+use core::time::Duration;
 
 fn path(local: u16, remote: u16) -> Path {
     let address = |port| Address::Ip(([127, 0, 0, 1], port).into());
@@ -140,6 +142,83 @@ fn a_message_of_another_connection_is_no_repetition() {
     end.drain();
     secure(&mut end);
     assert_eq!((hear(&mut end), number(&end)), (answer, 2));
+}
+
+/// A client whose lost connections are made again, with one that stands and a resource that it observes.
+fn observer() -> End {
+    let mut end = client();
+    end.engine.config.reconnect = Some(Duration::from_secs(2));
+    secure(&mut end);
+    let mut observe = request(Type::Confirmable, 7);
+    observe.add_option(Number::OBSERVE, &[]).unwrap();
+    end.engine.send(NOW, end.id, observe).unwrap();
+    end.drain();
+    // 2.05 with Observe 5.
+    let answer = [0x61, 0x45, 0, 7, 7, 0x61, 5];
+    end.engine.handle_datagram(NOW, end.id, Datagram { bytes: &answer, multicast: false });
+    assert_eq!(heard(&mut end), ["Response 2.05"]);
+    end
+}
+
+/// The driver makes a new connection, whose handshake begins.
+fn reconnect(end: &mut End, local: u16) {
+    let path = Path { socket: SocketId(local.into()), ..path(local, 2) };
+    assert!(end.engine.handle_reconnecting(end.id, path));
+    assert!(end.engine.handle_securing(end.id));
+}
+
+#[test]
+fn a_lost_dtls_connection_is_made_again_and_what_was_observed_is_asked_for_anew() {
+    let mut end = observer();
+    for (attempt, wait) in [2000, 4000, 8000].into_iter().enumerate() {
+        let at = Instant(NOW.0 + 100_000 * (attempt as u64 + 1));
+        end.engine.handle_unsecured(at, end.id, NackReason::NotSecured);
+        assert_eq!(heard(&mut end), ["Nack NotSecured None", "HangUp", "Unsecured"]);
+        assert_eq!(end.engine.poll_timeout(), Some(Instant(at.0 + wait)));
+        end.engine.handle_timeout(Instant(at.0 + wait));
+        assert_eq!(heard(&mut end), ["Reconnect"]);
+        reconnect(&mut end, 10 + attempt as u16);
+    }
+    end.engine.send(NOW, end.id, request(Type::NonConfirmable, 9)).unwrap();
+    let sent = secure(&mut end);
+    assert_eq!(sent[..5], [0x51, 1, 0, 9, 9], "what waited goes out first");
+    assert_eq!((sent[5], sent[6], &sent[9..]), (0x41, 1, &[7, 0x60][..]));
+    end.engine.end(end.id);
+    end.drain();
+    assert_eq!(end.engine.census(), Default::default());
+}
+
+#[test]
+fn a_peer_over_dtls_that_acknowledges_nothing_is_connected_to_again_if_that_is_wanted() {
+    for is_wanted in [true, false] {
+        let mut end = observer();
+        end.engine.config.reconnect = is_wanted.then_some(Duration::from_secs(2));
+        end.engine.send(NOW, end.id, request(Type::Confirmable, 8)).unwrap();
+        let mut all = Vec::new();
+        while let Some(at) = end.engine.poll_timeout().filter(|_| !all.contains(&"Reconnect".to_owned())) {
+            end.engine.handle_timeout(at);
+            all.extend(heard(&mut end).into_iter().filter(|heard| heard != "Retransmitted"));
+        }
+        let given_up = "Nack TooManyRetries Some([8])";
+        let lost = ["Nack NotDeliverable None", "HangUp", "Unsecured", "Reconnect"];
+        assert_eq!(all[0], given_up);
+        assert_eq!(all[1..], if is_wanted { &lost[..] } else { &[] }[..]);
+    }
+}
+
+#[test]
+fn a_dtls_session_that_the_application_gave_up_stays_closed_also_when_it_was_lost_before() {
+    let mut end = observer();
+    end.engine.handle_unsecured(NOW, end.id, NackReason::Given(0));
+    heard(&mut end);
+    assert_eq!(end.engine.poll_timeout(), None);
+
+    let mut end = observer();
+    end.engine.handle_unsecured(NOW, end.id, NackReason::NotSecured);
+    heard(&mut end);
+    assert!(end.engine.poll_timeout().is_some());
+    end.engine.forget_return(end.id);
+    assert_eq!(end.engine.poll_timeout(), None);
 }
 
 #[test]
