@@ -43,6 +43,8 @@ impl Results {
 /// What a ratio should be.
 enum Wanted {
     AtLeast(f64),
+    /// By the clock; by CPU as good as the other.
+    AtLeastByClock(f64),
     AtMost(f64),
     /// Shown for orientation.
     Anything,
@@ -119,7 +121,11 @@ impl Report {
             let what = format!("{}, ours / {}", work.name(), reference.name);
             let by_cpu = ratio(a, |p| 1.0 / p.cpu, b, |p| 1.0 / p.cpu);
             let by_clock = ratio(a, |p| p.rate, b, |p| p.rate);
-            self.line(&what, by_cpu, by_clock, Wanted::AtLeast(work.wanted()));
+            let wanted = match work.is_one_by_one() {
+                true => Wanted::AtLeastByClock(work.wanted()),
+                false => Wanted::AtLeast(work.wanted()),
+            };
+            self.line(&what, by_cpu, by_clock, wanted);
         }
     }
 
@@ -141,11 +147,15 @@ impl Report {
         self.line(what, ratio(a, per_cpu, b, per_cpu), ratio(a, per_second, b, per_second), wanted);
     }
 
-    /// One line; what is wanted is held against `value`.
+    /// One line; what is wanted is held against `value`, if not said otherwise.
     fn line(&mut self, what: &str, value: Option<f64>, by_clock: Option<f64>, wanted: Wanted) {
         let Some(value) = value else { return };
         let (wish, met) = match wanted {
             Wanted::AtLeast(least) => (format!(">= {least}"), value >= least),
+            Wanted::AtLeastByClock(least) => {
+                let by_clock = by_clock.unwrap_or_default();
+                (format!(">= 1, >= {least} by clock"), value >= 1.0 && by_clock >= least)
+            }
             Wanted::AtMost(most) => (format!("<= {most}"), value <= most),
             Wanted::Anything => (String::new(), true),
         };

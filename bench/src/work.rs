@@ -119,6 +119,17 @@ impl Work {
         }
     }
 
+    /// Whether each request waits for the answer to the one before. Then a server that looks for the next
+    /// one rather than sleep is at work all the time that the client takes.
+    pub(crate) fn is_one_by_one(self) -> bool {
+        matches!(
+            self,
+            Work::SecuredGets { peers: 1, each: 1 }
+                | Work::SecuredStream(1)
+                | Work::Stream(Kind::Gets { outstanding: 1, .. })
+        )
+    }
+
     /// What the program that does it is told.
     fn words(self, certificate: &Path, upstream: u16) -> Vec<OsString> {
         match self {
