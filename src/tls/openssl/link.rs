@@ -303,8 +303,8 @@ impl Connection for Link {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        self.local.wire.mtu.get()?;
-        if self.phase == Phase::Over {
+        // Renegotiation is refused, so no flight is under way once the handshake is done.
+        if self.local.wire.mtu.get().is_none() || !self.is_handshaking() {
             return None;
         }
         let mut left = libc::timeval { tv_sec: 0, tv_usec: 0 };
