@@ -1,15 +1,19 @@
 """What came of a scenario with ours, held against what came of it with the reference."""
 
 import difflib
+import re
 
 # So many scenarios are played once more. Where more differ it is no matter of chance.
 MOST_AGAIN = 12
+
+# The first line of what came of a program that was ended by a signal, or of a server that ended while it was needed.
+CRASHED = re.compile(r"exit -|running .*False|running .*exit .*-\d")
 
 
 class Comparisons:
     """Holds scenarios against each other, and at the end plays those once more that differ, in peace: now and then the same
     program on the same library prints something else on a busy machine, a message that is sent again for example. A case
-    that differs twice has failed; one that differed once is named in the end."""
+    that differs twice has failed; one that differed once is named in the end. A crash is no matter of chance."""
 
     def __init__(self, report):
         self._report, self._doubtful = report, []
@@ -20,7 +24,11 @@ class Comparisons:
         wrong = {}
         for case, text in expected.items():
             if problem := judge(case, text, found[case]):
-                wrong[case] = problem
+                crashed = CRASHED.match(found[case]) and not CRASHED.match(text)
+                if crashed:
+                    self._report.fail(f"{label}: {case}", problem)
+                else:
+                    wrong[case] = problem
             else:
                 self._report.ok(f"{label}: {case}")
         if wrong:

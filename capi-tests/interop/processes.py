@@ -153,10 +153,13 @@ def protocol_of(scheme):
 
 
 def _is_bound(host, port, protocol="udp"):
-    """Whether a socket is bound to exactly this address, by /proc/net/udp or /proc/net/tcp."""
+    """Whether a socket is bound to exactly this address, by /proc/net/udp or /proc/net/tcp, and listens if it is one for
+    streams."""
     if host.startswith("/"):
+        datagrams, listening = "0002", 0x10000
         with open("/proc/net/unix") as lines:
-            return any(line.split()[-1] == host for line in lines)
+            rows = (line.split() for line in lines)
+            return any(row[-1] == host and (row[4] == datagrams or int(row[3], 16) & listening) for row in rows)
     if ":" in host:
         table = f"/proc/net/{protocol}6"
         raw = socket.inet_pton(socket.AF_INET6, host)

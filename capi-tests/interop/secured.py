@@ -1,10 +1,13 @@
 """The variant for OpenSSL with programs that were not written for it: Debian's, which are the reference's own."""
 
 import concurrent.futures
+import contextlib
+import os
 import pathlib
 import re
 import subprocess
 import tempfile
+import threading
 
 import against_aiocoap
 import debian
@@ -34,14 +37,15 @@ class Play:
     """What a scenario is played with: the programs of one version, and the directory of certificates."""
 
     def __init__(self, programs, certificates):
-        self.programs, self.certificates = programs, certificates
+        self.programs, self.certificates, self._token = programs, certificates, threading.Lock()
 
     def run(self, scenario, client, server):
         """{case name: text to compare}, with the server's own output and exit as the last case."""
         with tempfile.TemporaryDirectory(prefix="coap-interop-") as tmp:
             for name, content in scenario.given.items():
                 (pathlib.Path(tmp) / name).write_bytes(content.replace(b"{c}", str(self.certificates).encode()))
-            return self._run(scenario, client, server, tmp)
+            with self._token if scenario.token else contextlib.nullcontext():
+                return self._run(scenario, client, server, tmp)
 
     def _run(self, scenario, client, server, tmp):
         host, port, name = processes.loopback_address(), 5683, None
@@ -146,6 +150,8 @@ def suite(report, ours, without, only=None, reference=None):
         report.skip("secured", "the package libcoap3-bin 4.3.1 is neither here nor fetchable with apt-get download")
         return
     made = certificates()
+    # Where engines find the token that is among them.
+    os.environ.update(SOFTHSM2_CONF=str(made / "softhsm.conf"), PKCS11_MODULE_PATH=str(made / "softhsm.so"))
     if trees[0][0] == "4.3.5":
         ref, gnutls = (sides.side_of(trees[0][1], name, name if name == "gnutls" else "openssl") for name in ("ref", "gnutls"))
         # All are run with the same OpenSSL: its words for what goes wrong change from version to version.

@@ -29,6 +29,8 @@ class Scenario(scenarios.Scenario):
     """A pattern: of what the programs print, the lines that it finds are compared."""
     plain: bool = False
     """The server has no endpoint with security."""
+    token: bool = False
+    """A PKCS #11 token is used, which SoftHSM does not always find while others begin to use it."""
 
 
 def over(scheme, name, server_args, calls, **more):
@@ -144,6 +146,22 @@ def pki(scheme):
     ]
 
 
+def tokens(scheme):
+    """Keys and certificates in a PKCS #11 token, by URI and by an engine that is configured."""
+    server, client, ca = (f"pkcs11:token=coap;object={name}" for name in ("server", "client", "ca"))
+    engine = b"engine:pkcs11\nenable-methods:0x0\npost-cmd:PIN:1234\n"
+    in_files = "-c {c}/client.pem -j {c}/client.key -C {c}/ca.pem"
+    asks = [
+        Call("a client with files", f"{in_files} {{u}}/"),
+        Call("a client with a token", f"-c {client} -j {client} -C {ca} -J 1234 {{u}}/"),
+        Call("a client with a token, by an engine", f"-q {{tmp}}/engine -c {client} -j {client} -C {ca} {{u}}/", given={"engine": engine}),
+        Call("a client with nothing", f"{IN_VAIN} {{u}}/"),
+    ]
+    return [
+        over(scheme, "the server has a token", f"-c {server} -j {server} -C {ca} -J 1234", asks, programs="4.3.5", token=True),
+    ] if scheme != "coaps+ws" else []
+
+
 def refused(scheme):
     """Set-ups of clients that cannot work. The reference makes a session that is in no state; ours is refused at the call."""
     none = ("client", "exit 1\nTIME ERR  cannot create client session")
@@ -229,4 +247,4 @@ LOST = [
 ]
 
 # Those that wait for long stand first: they begin first.
-SCENARIOS = [s for part in (reused, psk, pki, refused, told) for scheme in SCHEMES for s in part(scheme)] + LOST
+SCENARIOS = [s for part in (reused, psk, pki, tokens, refused, told) for scheme in SCHEMES for s in part(scheme)] + LOST

@@ -17,6 +17,9 @@ use std::thread;
 use variant::Variant;
 use verdict::{Tally, Verdict};
 
+/// So many programs are run once more.
+const MOST_AGAIN: usize = 6;
+
 /// How many programs run at a time. They mostly wait, but for those under memcheck, which compute.
 fn workers(options: &Options) -> usize {
     if options.modes.contains(&Mode::Valgrind) { 2 } else { 4 }
@@ -60,19 +63,48 @@ fn run(options: &Options) -> Result<Tally, String> {
         }
         jobs.reverse();
         let jobs = Mutex::new(jobs);
+        let differing = Mutex::new(Vec::new());
         thread::scope(|scope| {
             for _ in 0..workers(options) {
                 scope.spawn(|| {
                     while let Some((mode, program)) = take(&jobs) {
-                        let verdict = verdict::judge(options, mode, variant, program)
-                            .unwrap_or_else(|text| Verdict::Failed(text.lines().map(String::from).collect()));
-                        report(options, mode, variant, program, verdict, &tally);
+                        let verdict = judge(options, mode, variant, program);
+                        if let (Verdict::Differs(_), Ok(mut differing)) = (&verdict, differing.lock()) {
+                            differing.push((mode, program, verdict));
+                        } else {
+                            report(options, mode, variant, program, &verdict, &tally);
+                        }
                     }
                 });
             }
         });
+        let differing = differing.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        run_again(options, variant, differing, &tally);
     }
     Ok(tally.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()))
+}
+
+/// Runs those once more, in peace, that printed something else than the reference. A program that does so twice has
+/// failed; one that does so once is named. Where many differ it is no matter of chance.
+fn run_again(
+    options: &Options,
+    variant: Variant,
+    differing: Vec<(Mode, &Program, Verdict)>,
+    tally: &Mutex<Tally>,
+) {
+    let is_chance = differing.len() <= MOST_AGAIN;
+    for (mode, program, first) in differing {
+        let verdict = if is_chance { judge(options, mode, variant, program) } else { first };
+        if let (Verdict::Passed(_), true) = (&verdict, is_chance) {
+            println!("again    {:7} {:24} it printed something else at first", variant.name(), program.name);
+        }
+        report(options, mode, variant, program, &verdict, tally);
+    }
+}
+
+fn judge(options: &Options, mode: Mode, variant: Variant, program: &Program) -> Verdict {
+    verdict::judge(options, mode, variant, program)
+        .unwrap_or_else(|text| Verdict::Failed(text.lines().map(String::from).collect()))
 }
 
 /// Whether a program is run in a variant. Memcheck is slow, and finds in one variant what it finds in another: unless a
@@ -94,12 +126,12 @@ fn report(
     mode: Mode,
     variant: Variant,
     program: &Program,
-    verdict: Verdict,
+    verdict: &Verdict,
     tally: &Mutex<Tally>,
 ) {
     let Ok(mut tally) = tally.lock() else { return };
     println!("{:8} {:7} {:24} {verdict}", mode.name(), variant.name(), program.name);
-    if let Verdict::Failed(details) = &verdict {
+    if let Verdict::Differs(details) | Verdict::Failed(details) = verdict {
         let shown = if options.verbose { details.len() } else { 12 };
         for line in details.iter().take(shown) {
             println!("         {line}");
@@ -108,5 +140,5 @@ fn report(
             println!("         ... {} more lines (--verbose shows all)", details.len() - shown);
         }
     }
-    tally.count(&verdict);
+    tally.count(verdict);
 }

@@ -35,8 +35,8 @@ pub extern "C" fn coap_get_tls_library_version() -> *mut coap_tls_version_t {
 }
 
 /// Sets up an engine of the (D)TLS library, for keys that it has. `conf_mem` has a line for each step:
-/// `engine:NAME`, `pre-cmd:COMMAND:VALUE`, `post-cmd:COMMAND:VALUE`, `enable-methods:LIST`. Returns 1, or 0
-/// with a line in the log if that failed. The variant without a (D)TLS library has no engines: 0.
+/// `engine:NAME`, `pre-cmd:COMMAND:VALUE`, `post-cmd:COMMAND:VALUE`, and `enable-methods:NUMBER`, of which
+/// the first and the last must be there. Returns 1, or 0 with a line in the log if that failed. The variant without a (D)TLS library has no engines: 0.
 ///
 /// # Safety
 /// `conf_mem` is NULL or valid.
@@ -49,6 +49,8 @@ pub unsafe extern "C" fn coap_tls_engine_configure(conf_mem: *mut coap_str_const
             let text = conf_mem.as_ref()?;
             bytes(text.s, text.length)?
         };
+        // Programs that read it from a file count the zero that they put behind it.
+        let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
         let said = |e: &dyn core::fmt::Display| log!(WARN, "coap_tls_engine_configure: {e}");
         let text = core::str::from_utf8(text).inspect_err(|e| said(e)).ok()?;
         library.configure_engine(text).inspect_err(|e| said(e)).ok()?;

@@ -176,7 +176,7 @@ struct Config<'a> {
     id: Option<&'a str>,
     before: Vec<Command<'a>>,
     after: Vec<Command<'a>>,
-    methods: c_uint,
+    methods: Option<c_uint>,
 }
 
 impl<'a> Config<'a> {
@@ -193,7 +193,7 @@ impl<'a> Config<'a> {
                 "engine" => config.id = Some(first),
                 "pre-cmd" => config.before.push(command),
                 "post-cmd" => config.after.push(command),
-                "enable-methods" => config.methods = number(first)?,
+                "enable-methods" => config.methods = Some(number(first)?),
                 _ => return Err(SetupError(format!("engine configuration: '{word}' not known"))),
             }
         }
@@ -222,12 +222,13 @@ pub(super) fn configure(text: &str) -> Result<(), SetupError> {
     }
     let engine = Engine::init(raw, id)?;
     config.after.iter().try_for_each(|c| Engine::command(engine.0, id, "post-cmd", c))?;
-    if config.methods != 0 {
+    let methods = config.methods.ok_or_else(|| SetupError("enable-methods not found".to_owned()))?;
+    if methods != 0 {
         let set = lookup!(ENGINE_set_default: fn(*mut Raw, c_uint) -> c_int)?;
         queue::clear();
         // SAFETY: the engine is ready.
-        if unsafe { set(engine.0.as_ptr(), config.methods) } != 1 {
-            return Err(queue::refused(format_args!("engine {id}: methods 0x{:x}", config.methods)));
+        if unsafe { set(engine.0.as_ptr(), methods) } != 1 {
+            return Err(queue::refused(format_args!("engine {id}: methods 0x{methods:x}")));
         }
     }
     *CONFIGURED.lock() = Some(engine);
@@ -318,11 +319,11 @@ mod tests {
         let text = "# one\n\nengine:pkcs11\nenable-methods:0xffff\npre-cmd:VERBOSE\npre-cmd:EMPTY:\npost-cmd:PIN:12:34\n";
         let config = Config::parse(text).unwrap();
         assert_eq!(config.id, Some("pkcs11"));
-        assert_eq!(config.methods, 0xffff);
+        assert_eq!(config.methods, Some(0xffff));
         let command = |name, parameter| Command { name, parameter };
         assert_eq!(config.before, [command("VERBOSE", None), command("EMPTY", Some(""))]);
         assert_eq!(config.after, [command("PIN", Some("12:34"))]);
-        assert_eq!(Config::parse("enable-methods:12").unwrap().methods, 12);
+        assert_eq!(Config::parse("enable-methods:12").unwrap().methods, Some(12));
     }
 
     #[test]

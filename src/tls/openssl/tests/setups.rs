@@ -223,31 +223,3 @@ fn roots_in_a_directory_are_trusted() {
     Pair::new(&connector, &acceptor, CARRIERS[0]).connected();
     std::fs::remove_dir_all(&directory).unwrap();
 }
-
-/// With a token, an engine or provider for it, and in the environment where the key is: `COAP_TOKEN_URI`, and
-/// `COAP_TOKEN_PIN`.
-#[test]
-#[ignore = "needs a token"]
-fn keys_in_a_token_connect() {
-    let uri = std::env::var("COAP_TOKEN_URI").unwrap();
-    let pin = std::env::var("COAP_TOKEN_PIN").unwrap();
-    let connects = |source: fn(String) -> Source, pin: Option<&str>| {
-        let keys = Keys {
-            certificate: Some(source(uri.clone())),
-            private_key: Some(source(uri.clone())),
-            ca: Some(source(uri.clone())),
-            pin: pin.map(|pin| secret(pin.as_bytes())),
-        };
-        let acceptor = pki_acceptor(pki(keys.clone(), Checks::default()));
-        for carrier in CARRIERS {
-            let connector =
-                pki_connector(pki(Keys { certificate: None, private_key: None, ..keys.clone() }, VERIFY));
-            Pair::new(&connector, &acceptor, carrier).connected().talk();
-        }
-    };
-    connects(Source::Pkcs11, Some(&pin));
-    assert_eq!(OpenSsl.configure_engine(&format!("engine:pkcs11\npost-cmd:PIN:{pin}\n")), Ok(()));
-    connects(Source::Pkcs11, None);
-    connects(Source::Engine, None);
-    assert!(OpenSsl.remove_engine() && !OpenSsl.remove_engine());
-}
