@@ -15,6 +15,8 @@ const SECURE: bool = cfg!(feature = "openssl");
 pub const DTLS: bool = SECURE;
 /// DTLS connection identifiers (RFC 9146), which OpenSSL does not have.
 pub const DTLS_CID: bool = false;
+/// Keys agreed on by EC-JPAKE, which OpenSSL does not have.
+pub const EC_JPAKE: bool = false;
 /// Pre-shared keys.
 pub const PSK: bool = SECURE;
 /// Certificates.

@@ -343,6 +343,22 @@ SCENARIOS = [
         Call("observe and cancel, not confirmable", "-v 8 -N -s 1 {u}/body"),
         Call("observe what cannot be", "-v 8 -s 1 {u}/"),
     ], needs="observe", newer=True),
+    Scenario("options of the programs", "-e -T 30 -d 4", [
+        Call("keep-alive of who observes", "-K 1 -s 3 {u}/time", mask=rf"({CLOCK})+"),
+        Call("keep-alive in the log", "-v 7 -K 1 -s 3 {u}/"),
+        Call("over streams", "-r {u}/"),
+        Call("a long token", "-T 0123456789abcdef {u}/"),
+        Call("the longest token", "-T 0123456789abcdef01234567 {u}/"),
+        Call("what is put comes back", "-m put -e hello {u}/echo"),
+        Call("what is put comes back, in blocks", "-m put -f {tmp}/in {u}/echo", given={"in": BYTES[:5000]}),
+    ], programs="4.3.5", newer=True),
+    Scenario("limits for messages", "-X 600 -d 4", [
+        Call("PUT of more than the server takes", "-m put -f {tmp}/in {u}/body", given={"in": BYTES[:5000]}),
+        Call("GET", "-o {tmp}/out {u}/body"),
+        Call("PUT by who takes less", "-X 300 -m put -f {tmp}/in {u}/body", given={"in": BYTES[:5000]}),
+        Call("GET by who takes less", "-X 200 -o {tmp}/out {u}/body"),
+        Call("GET by who takes more", "-X 2000 -b 64 -o {tmp}/out {u}/body"),
+    ], scheme="coap+tcp", newer=True),
 ]
 
 SCENARIOS += [over_websockets(scenario) for scenario in SCENARIOS if scenario.name in OVER_STREAMS] + [

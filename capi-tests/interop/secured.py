@@ -25,7 +25,7 @@ OF_TIME = (r"Discarded replayed handshake packet|do_gnutls_handshake: session es
            r"|SSL_connect:error in SSLv3/TLS (write client|read server) hello"
            r"|(TLS |WSS) ?: (SSL3 alert read:fatal|(tlsv1|tlsv13|ssl/tls) alert|SSL_(connect|accept):error in)")
 # What is said in other words or at another level, and what the reference finds in OpenSSL's queue, from the reading of files:
-OF_WORDS = r"connect( failed)?: Connection refused|unsuitable certificate purpose|no start line"
+OF_WORDS = r"connect( failed)?: Connection refused|unsuitable certificate purpose|no start line|has no (EC-JPAKE|[Cc]onnection.[iI][Dd])"
 NOT_COMPARED = re.compile(f"{OF_TIME}|{OF_WORDS}")
 # Ours names the function that refused something.
 FUNCTION = re.compile(r"coap_new_client_session_\w+: ")

@@ -146,6 +146,21 @@ def pki(scheme):
     ]
 
 
+def options(scheme):
+    """What else the programs can be told. Over WebSockets the reference does not survive more than 1,472 bytes."""
+    me, size = "-u me -k secret", 1000 if scheme == "coaps+ws" else 5000
+    return [
+        over(scheme, "options of the programs", "-2 -k secret -h hint -d 4 -X 700", [
+            Call("keep-alive", f"{me} -K 1 -s 3 {{u}}/"),
+            Call("EC-JPAKE", f"{me} -2 {{u}}/"),
+            Call("connection identifiers", f"{me} -d 1 {{u}}/"),
+            Call("a limit for messages", f"{me} -X 500 {{u}}/example_data"),
+            Call("more than the server takes at once", f"{me} -m put -f {{tmp}}/in {{u}}/body", given={"in": scenarios.BYTES[:size]}),
+            Call("what is there now", f"{me} -o {{tmp}}/out {{u}}/body"),
+        ], programs="4.3.5"),
+    ]
+
+
 def tokens(scheme):
     """Keys and certificates in a PKCS #11 token, by URI and by an engine that is configured."""
     server, client, ca = (f"pkcs11:token=coap;object={name}" for name in ("server", "client", "ca"))
@@ -247,4 +262,4 @@ LOST = [
 ]
 
 # Those that wait for long stand first: they begin first.
-SCENARIOS = [s for part in (reused, psk, pki, tokens, refused, told) for scheme in SCHEMES for s in part(scheme)] + LOST
+SCENARIOS = [s for part in (reused, psk, pki, options, tokens, refused, told) for scheme in SCHEMES for s in part(scheme)] + LOST

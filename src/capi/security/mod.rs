@@ -22,9 +22,21 @@ pub(crate) use psk::{client as read_client_psk, for_connection, server as read_s
 use crate::driver::SessionHandle;
 use crate::log::{self, Level};
 use crate::tls::{Peer, SetupError};
+use crate::variant;
 use core::ffi::{CStr, c_char, c_void};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// Says what a set-up asks for that this variant does not have. It holds without.
+fn say_left_out(use_cid: u8, ec_jpake: u8) {
+    let wanted = [
+        (use_cid != 0 && !variant::DTLS_CID, "connection identifiers (RFC 9146)", "use_cid"),
+        (ec_jpake != 0 && !variant::EC_JPAKE, "EC-JPAKE", "ec_jpake"),
+    ];
+    for (_, what, field) in wanted.iter().filter(|(is_missing, ..)| *is_missing) {
+        crate::log!(WARN, "this variant has no {what}: {field} counts for nothing");
+    }
+}
 
 /// Why a set-up is not taken: a line for the log.
 #[derive(Debug)]

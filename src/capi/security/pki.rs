@@ -2,12 +2,10 @@
 
 use super::keys::{self, Kept, copy_with_key};
 use super::names::Names;
-use super::{Arg, Refusal, server_name, session_of};
+use super::{Arg, Refusal, say_left_out, server_name, session_of};
 use crate::capi::handle::as_c;
 use crate::capi::types::*;
-use crate::log;
 use crate::tls::{AcceptCertificate, Adjust, Checks, Keys, KeysForName, Pki, Source};
-use crate::variant;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::mem::offset_of;
@@ -51,12 +49,7 @@ pub(crate) unsafe fn read(setup_data: *const coap_dtls_pki_t) -> Result<Pki, Ref
         check_version(setup_data)?;
         copy_with_key(setup_data, offset_of!(coap_dtls_pki_t, pki_key))
     };
-    if setup.use_cid != 0 && !variant::DTLS_CID {
-        log!(
-            WARN,
-            "there are no connection identifiers (RFC 9146) in this variant: use_cid counts for nothing"
-        );
-    }
+    say_left_out(setup.use_cid, 0);
     let mut kept = Kept::default();
     // Files in PEM hold certificates, whatever the flag says.
     let is_raw = setup.is_rpk_not_cert != 0 && setup.pki_key.key_type != COAP_PKI_KEY_PEM;

@@ -1,7 +1,7 @@
 //! Pre-shared keys: what `coap_dtls_cpsk_t` and `coap_dtls_spsk_t` say, and their callbacks.
 
 use super::names::Names;
-use super::{Arg, Refusal, server_name, session_of};
+use super::{Arg, Refusal, say_left_out, server_name, session_of};
 use crate::capi::handle::as_c;
 use crate::capi::pdu::bytes;
 use crate::capi::session::shown;
@@ -76,6 +76,7 @@ pub(crate) unsafe fn client(setup: &coap_dtls_cpsk_t) -> Result<ClientPsk, Refus
     if !is_version(setup.version, COAP_DTLS_CPSK_SETUP_VERSION) {
         return Err(Refusal::wrong_version());
     }
+    say_left_out(setup.use_cid, setup.ec_jpake);
     // SAFETY: as the caller promises.
     let (begun, server_name) = unsafe { (identity_of(&setup.psk_info)?, server_name(setup.client_sni)) };
     let callback = setup.validate_ih_call_back;
@@ -127,6 +128,7 @@ pub(crate) unsafe fn server(setup: &coap_dtls_spsk_t) -> Result<ServerPsk, Refus
     if !is_version(setup.version, COAP_DTLS_SPSK_SETUP_VERSION) {
         return Err(Refusal::wrong_version());
     }
+    say_left_out(0, setup.ec_jpake);
     // SAFETY: as the caller promises.
     let hint = unsafe { hint_of(&setup.psk_info) }?;
     let (for_identity, for_name) = (setup.validate_id_call_back, setup.validate_sni_call_back);
