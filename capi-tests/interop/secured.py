@@ -57,9 +57,12 @@ class Play:
             secure_port = port + 3 if scenario.by_name else WEBSOCKETS
             place += ["-w", f"{port + 2},{secure_port}"]
         uri = f"{scenario.scheme}://{name or host}:{secure_port}"
+        if scenario.unix:
+            host, port, secure_port = processes.unix_path(), None, None
+            place, uri = ["-A", host, "-U", scenario.scheme], f"{scenario.scheme}://{host.replace('/', '%2F')}"
         options = [word.format(c=self.certificates, tmp=tmp) for word in re.split(" ", scenario.server_args)]
         argv = self.programs.command(server, "coap-server", *place, *options)
-        listens = None if scenario.plain else secure_port if scenario.scheme == "coaps+ws" else port + 1
+        listens = None if scenario.plain or scenario.unix else secure_port if scenario.scheme == "coaps+ws" else port + 1
         results = {}
         with processes.server(argv, server.environment(), (host, port), listens=listens) as running:
             for call in scenario.calls:

@@ -253,6 +253,23 @@ def told(scheme):
     return found
 
 
+def unix(scheme):
+    """Sockets of the Unix domain. A client that is gone when it is answered is a matter of time."""
+    me = "-u me -k secret"
+    return [
+        dataclasses.replace(over(scheme, "the Unix domain", "-k secret -h hint -d 4", [
+            Call("GET", f"{me} {{u}}/"),
+            Call("NON GET", f"{me} -N {{u}}/"),
+            Call("PUT of 5,000 bytes", f"{me} -m put -f {{tmp}}/in {{u}}/body", given={"in": scenarios.BYTES[:5000]}),
+            Call("GET of 5,000 bytes", f"{me} -o {{tmp}}/out {{u}}/body"),
+            Call("observe", f"{me} -w -s 1 {{u}}/time", mask=rf"({scenarios.CLOCK})+"),
+            Call("another key", f"{IN_VAIN} -u me -k wrong {{u}}/"),
+            Call("no such server", f"{IN_VAIN} {me} {scheme}://%2Ftmp%2Fcu00000000/"),
+            Call("GET at the end", f"{me} {{u}}/"),
+        ], programs="4.3.5", shown="^(exit|running|[^T])"), unix=True),
+    ] if scheme != "coaps+ws" else []
+
+
 LOST = [
     over("coaps", "a lost flight", "-k secret -h hint -d 4", [
         Call(f"number {n} of the client", f"-u me -k secret -l {n} {{u}}/") for n in (1, 2, 3, 4)
@@ -262,4 +279,4 @@ LOST = [
 ]
 
 # Those that wait for long stand first: they begin first.
-SCENARIOS = [s for part in (reused, psk, pki, options, tokens, refused, told) for scheme in SCHEMES for s in part(scheme)] + LOST
+SCENARIOS = [s for part in (reused, psk, pki, options, unix, tokens, refused, told) for scheme in SCHEMES for s in part(scheme)] + LOST
