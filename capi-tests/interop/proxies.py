@@ -35,6 +35,8 @@ class Chain:
     """Arguments of a proxy behind the proxy."""
     like: str | None = None
     """The chain that says what must come where ours is the proxy, since the reference answers 4.04 to everything."""
+    secure: bool = False
+    """Servers and clients have a key, and the servers endpoints for it."""
 
 
 def methods(proxy, server):
@@ -109,6 +111,27 @@ CHAINS = [
 ]
 
 
+def secured():
+    """The same with a key, on one side of the proxy or on both. The reference spoils bodies on their way to and from a server
+    over DTLS: what comes back is not what was put there."""
+    me = "-u me"
+    found = []
+    for name, proxy, via, server, has_bodies in (
+        ("the client over DTLS", "-P ,proxy.example", "-P coaps://{p}", "coap://{h}", True),
+        ("the client over TLS", "-P ,proxy.example", "-P coaps+tcp://{p}", "coap://{h}", True),
+        ("the server over DTLS", f"-P ,proxy.example {me}", VIA, "coaps://{h}", False),
+        ("the server over TLS", f"-P ,proxy.example {me}", VIA, "coaps+tcp://{h}", True),
+        ("both over DTLS", f"-P ,proxy.example {me}", "-P coaps://{p}", "coaps://{h}", False),
+    ):
+        calls = methods(via, server) + (bodies(via, server) if has_bodies else []) + observations(via, server)
+        found.append(Chain(name, proxy, calls, secure=True))
+    return found + [
+        Chain("forward to a second proxy over DTLS", f"-P coaps://{{q}},proxy.example {me}",
+              methods("-P coaps://{p}", "coap://{h}"), second="-P ,second.example", secure=True),
+        Chain("reverse, both over DTLS", f"-f coaps://{{h}} {me}", methods("", "coaps://{p}"), like="both over DTLS", secure=True),
+    ]
+
+
 def run_chain(chain, programs, parts):
     """{case name: text to compare}, with the exit of proxies and server as the last case."""
     hosts = {"{h}": processes.loopback_address(), "{p}": processes.loopback_address(), "{q}": processes.loopback_address()}
@@ -119,9 +142,11 @@ def run_chain(chain, programs, parts):
         return text
 
     def server(side, word, args):
-        host = hosts[word]
-        argv = programs.command(side, "coap-server", "-A", host, *at(args).split())
-        return processes.server(argv, side.environment(), (host, 5683), listens=5683)
+        host, key = hosts[word], ("-k", "secret", "-h", "hint") if chain.secure else ()
+        argv = programs.command(side, "coap-server", "-A", host, *key, *at(args).split())
+        return processes.server(argv, side.environment(), (host, 5683), listens=5684 if chain.secure else 5683)
+
+    key = "-u me -k secret " if chain.secure else ""
 
     results = {}
     with contextlib.ExitStack() as stack:
@@ -131,31 +156,33 @@ def run_chain(chain, programs, parts):
         running.append(stack.enter_context(server(parts["proxy"], "{p}", chain.proxy)))
         up = all(r.came_up for r in running)
         for call in chain.calls:
-            placed = dataclasses.replace(call, args=at(call.args))
+            placed = dataclasses.replace(call, args=at(key + call.args), changed_by=key)
             results[call.name] = debian.run_call(placed, programs, parts["client"], at("coap://{h}")) if up else "a server did not come up"
         alive = [r.is_running() for r in running]
         results["the exit of proxies and server"] = f"running {alive}, exit {[r.stop()[0] for r in running]}"
     return results
 
 
-def chains(report, ours, only, pool):
-    """Debian's programs of 4.3.5 in all parts."""
+def plain_chains(report, ours, only, pool):
     tree = sides.reference_tree("4.3.5", fetch=False)
     if tree is None:
         report.skip("proxies debian", "the packages of 4.3.5 are not here")
-        return
-    ref = sides.side_of(tree, "ref")
-    programs = debian.Programs("4.3.5", tree, ours)
-    chosen = [chain for chain in CHAINS if not only or only in chain.name]
+    else:
+        play_chains(report, CHAINS, ours, sides.side_of(tree, "ref"), debian.Programs("4.3.5", tree, ours), only, pool)
+
+
+def play_chains(report, chains, ours, ref, programs, only, pool):
+    """Debian's programs in all parts."""
+    chosen = [chain for chain in chains if not only or only in chain.name]
     mends = not ours.is_reference
     alone = {chain.name: pool.submit(run_chain, chain, programs, dict.fromkeys(PARTS, ref))
-             for chain in CHAINS if chain in chosen or chain.name in [c.like for c in chosen]}
+             for chain in chains if chain in chosen or chain.name in [c.like for c in chosen]}
     sets = {part: {p: ours if part in (p, "all") else ref for p in PARTS} for part in (*PARTS, "all")}
     with_ours = [(chain, part, pool.submit(run_chain, chain, programs, sets[part])) for chain in chosen for part in sets]
     comparisons = Comparisons(report)
     for chain, part, run in with_ours:
         mended = {call.name: call.mend for call in chain.calls if call.mend} if mends and part in ("proxy", "all") else None
-        like = next((other for other in CHAINS if mended is not None and other.name == chain.like), chain)
+        like = next((other for other in chains if mended is not None and other.name == chain.like), chain)
 
         def judge(case, expected, found, mended=mended):
             return difference((mended or {}).get(case, expected), found)
@@ -291,7 +318,7 @@ def suite(report, ours, without, only=None, reference=None):
     """All of it."""
     del reference
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        chains(report, ours, only, pool)
+        plain_chains(report, ours, only, pool)
     python = against_aiocoap.virtual_environment()
     if python is None:
         report.skip("proxies with aiocoap", f"aiocoap {against_aiocoap.VERSION} cannot be installed into a virtual environment here")

@@ -14,6 +14,7 @@ import debian
 import hostile_secured
 import openssl_tools
 import processes
+import proxies
 import secured_scenarios
 import sides
 from comparison import Comparisons, difference
@@ -160,6 +161,8 @@ def suite(report, ours, without, only=None, reference=None):
         # All are run with the same OpenSSL: its words for what goes wrong change from version to version.
         plays = [Play(debian.Programs(v, t, ours, loader=ref.loader), made) for v, t in trees]
         play_all(report, ours, plays, ref, gnutls, without, only)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            proxies.play_chains(report, proxies.secured(), ours, ref, plays[0].programs, only, pool)
     else:
         report.skip("secured: Debian's programs", "4.3.5 is not here to compare with")
     if not only or only in "hostile":

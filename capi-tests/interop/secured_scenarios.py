@@ -262,7 +262,7 @@ def unix(scheme):
             Call("NON GET", f"{me} -N {{u}}/"),
             Call("PUT of 5,000 bytes", f"{me} -m put -f {{tmp}}/in {{u}}/body", given={"in": scenarios.BYTES[:5000]}),
             Call("GET of 5,000 bytes", f"{me} -o {{tmp}}/out {{u}}/body"),
-            Call("observe", f"{me} -w -s 1 {{u}}/time", mask=rf"({scenarios.CLOCK})+"),
+            Call("observe", f"{me} -s 1 {{u}}/time", mask=rf"({scenarios.CLOCK})+"),
             Call("another key", f"{IN_VAIN} -u me -k wrong {{u}}/"),
             Call("no such server", f"{IN_VAIN} {me} {scheme}://%2Ftmp%2Fcu00000000/"),
             Call("GET at the end", f"{me} {{u}}/"),
