@@ -5,29 +5,11 @@
  * mend nameless: who has no path cannot be answered, so it is not heard.
  * mend too_large: a datagram is not heard that is larger than those of UDP can be. The reference may overlook its end.
  */
-#include "unix.h"
+#include "unix_both.h"
 
-#include "block.h"
-
-static coap_context_t *server, *client;
 static coap_endpoint_t *endpoint;
-static coap_resource_t *watched;
-static unsigned int handled, answered, version, failed;
+static unsigned int handled, version, failed;
 static size_t received;
-
-static void
-turn(void) {
-  coap_io_process(client, COAP_IO_NO_WAIT);
-  coap_io_process(server, COAP_IO_NO_WAIT);
-}
-
-/* Runs both loops until `condition` holds, at most 5 s. */
-#define BOTH_UNTIL(condition)                                                                      \
-  do {                                                                                             \
-    int64_t both_end_ = now_ms() + 5000;                                                           \
-    while (!(condition) && now_ms() < both_end_)                                                   \
-      turn();                                                                                      \
-  } while (0)
 
 static void
 handle_name(coap_resource_t *resource UNUSED, coap_session_t *session, const coap_pdu_t *request UNUSED,
@@ -52,16 +34,6 @@ handle_size(coap_resource_t *resource UNUSED, coap_session_t *session, const coa
             const coap_string_t *query UNUSED, coap_pdu_t *response) {
   show("  the most bytes: %zu", coap_session_max_pdu_size(session));
   coap_pdu_set_code(response, COAP_RESPONSE_CODE_CONTENT);
-}
-
-static void
-handle_put(coap_resource_t *resource UNUSED, coap_session_t *session UNUSED, const coap_pdu_t *request,
-           const coap_string_t *query UNUSED, coap_pdu_t *response) {
-  size_t length, offset, total;
-  const uint8_t *data;
-  NEED(coap_get_data_large(request, &length, &data, &offset, &total));
-  show("  put %zu bytes at %zu of %zu, %s", length, offset, total, memcmp(data, body, length) ? "others" : "as sent");
-  coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
 }
 
 static void
@@ -105,7 +77,7 @@ static void
 ask_for(coap_session_t *session, coap_pdu_type_t type, const char *path) {
   unsigned int before = answered;
   NEED(coap_send(session, request_for(session, type, COAP_REQUEST_GET, path, "t")) != COAP_INVALID_MID);
-  BOTH_UNTIL(answered > before);
+  BOTH_UNTIL(answered > before, 5000);
   show("answered: %u, %zu bytes", answered - before, received);
 }
 
@@ -133,7 +105,7 @@ blocks(void) {
     coap_pdu_t *pdu = request_for(session, COAP_MESSAGE_CON, COAP_REQUEST_PUT, "body", "u");
     NEED(coap_add_data_large_request(session, pdu, large ? 60000 : 1, body, NULL, NULL));
     NEED(coap_send(session, pdu) != COAP_INVALID_MID);
-    BOTH_UNTIL(answered > before);
+    BOTH_UNTIL(answered > before, 5000);
     show("answered: %u", answered - before);
   }
   coap_session_release(session);
@@ -156,12 +128,12 @@ observations(void) {
   coap_add_option(pdu, COAP_OPTION_URI_PATH, 7, (const uint8_t *)"watched");
   unsigned int before = answered;
   NEED(coap_send(session, pdu) != COAP_INVALID_MID);
-  BOTH_UNTIL(answered > before);
+  BOTH_UNTIL(answered > before, 5000);
   show("registered: %zu bytes", received);
   for (version = 1; version < 4; version++) {
     before = answered;
     coap_resource_notify_observers(watched, NULL);
-    BOTH_UNTIL(answered > before);
+    BOTH_UNTIL(answered > before, 5000);
     show("notified: %zu bytes", received);
   }
   coap_session_release(session);
@@ -182,7 +154,7 @@ many(void) {
          COAP_INVALID_MID);
     turn();
   }
-  BOTH_UNTIL(answered - before >= MANY);
+  BOTH_UNTIL(answered - before >= MANY, 5000);
   show("answered: %u, failed: %u", answered - before, failed);
   for (int i = 0; i < MANY; i++)
     coap_session_release(sessions[i]);

@@ -6,25 +6,10 @@
  * mend burst: the queue of such a socket holds few datagrams; the reference loses what has no room. Ours waits for it.
  * mend observer: on the reference an observer that has gone has its resource's handler called in every turn of the loop.
  */
-#include "unix.h"
+#include "unix_both.h"
 
-static coap_context_t *server, *client;
-static coap_resource_t *watched;
-static unsigned int handled, answered, nacks;
+static unsigned int handled, nacks;
 static int reason;
-
-static void
-turn(void) {
-  coap_io_process(client, COAP_IO_NO_WAIT);
-  coap_io_process(server, COAP_IO_NO_WAIT);
-}
-
-#define BOTH_UNTIL(condition, limit)                                                               \
-  do {                                                                                             \
-    int64_t both_end_ = now_ms() + (limit);                                                        \
-    while (!(condition) && now_ms() < both_end_)                                                   \
-      turn();                                                                                      \
-  } while (0)
 
 static void
 handle(coap_resource_t *resource UNUSED, coap_session_t *session UNUSED, const coap_pdu_t *request UNUSED,

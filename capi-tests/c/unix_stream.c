@@ -5,30 +5,13 @@
  *   file that it made.
  * mend again: the reference does not connect again.
  */
-#include "unix.h"
-
-#include "block.h"
+#include "unix_both.h"
 
 void coap_context_set_session_reconnect_time(coap_context_t *, unsigned int) __attribute__((weak));
 
-static coap_context_t *server, *client;
-static coap_resource_t *watched;
-static unsigned int answered, version;
+static unsigned int version;
 static size_t received;
 static int telling;
-
-static void
-turn(void) {
-  coap_io_process(client, COAP_IO_NO_WAIT);
-  coap_io_process(server, COAP_IO_NO_WAIT);
-}
-
-#define BOTH_UNTIL(condition)                                                                      \
-  do {                                                                                             \
-    int64_t both_end_ = now_ms() + 5000;                                                           \
-    while (!(condition) && now_ms() < both_end_)                                                   \
-      turn();                                                                                      \
-  } while (0)
 
 static void
 settle(void) {
@@ -51,16 +34,6 @@ handle_body(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t
   coap_pdu_set_code(response, COAP_RESPONSE_CODE_CONTENT);
   coap_add_data_large_response(resource, session, request, response, query, COAP_MEDIATYPE_APPLICATION_OCTET_STREAM,
                                -1, 0, 60000, body, NULL, NULL);
-}
-
-static void
-handle_put(coap_resource_t *resource UNUSED, coap_session_t *session UNUSED, const coap_pdu_t *request,
-           const coap_string_t *query UNUSED, coap_pdu_t *response) {
-  size_t length, offset, total;
-  const uint8_t *data;
-  NEED(coap_get_data_large(request, &length, &data, &offset, &total));
-  show("  put %zu bytes at %zu of %zu, %s", length, offset, total, memcmp(data, body, length) ? "others" : "as sent");
-  coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
 }
 
 static void
@@ -118,7 +91,7 @@ static void
 ask_for(coap_session_t *session, const char *path) {
   unsigned int before = answered;
   NEED(coap_send(session, request_for(session, COAP_MESSAGE_CON, COAP_REQUEST_GET, path, "t")) != COAP_INVALID_MID);
-  BOTH_UNTIL(answered > before);
+  BOTH_UNTIL(answered > before, 5000);
 }
 
 static coap_endpoint_t *
@@ -159,7 +132,7 @@ bodies(const coap_address_t *remote) {
   coap_pdu_t *pdu = request_for(session, COAP_MESSAGE_CON, COAP_REQUEST_PUT, "body", "u");
   NEED(coap_add_data_large_request(session, pdu, 60000, body, NULL, NULL));
   NEED(coap_send(session, pdu) != COAP_INVALID_MID);
-  BOTH_UNTIL(answered > before);
+  BOTH_UNTIL(answered > before, 5000);
 
   show("-- notifications");
   pdu = coap_new_pdu(COAP_MESSAGE_CON, COAP_REQUEST_CODE_GET, session);
@@ -168,11 +141,11 @@ bodies(const coap_address_t *remote) {
   coap_add_option(pdu, COAP_OPTION_URI_PATH, 7, (const uint8_t *)"watched");
   before = answered;
   NEED(coap_send(session, pdu) != COAP_INVALID_MID);
-  BOTH_UNTIL(answered > before);
+  BOTH_UNTIL(answered > before, 5000);
   for (version = 1; version < 4; version++) {
     before = answered;
     coap_resource_notify_observers(watched, NULL);
-    BOTH_UNTIL(answered > before);
+    BOTH_UNTIL(answered > before, 5000);
   }
   coap_session_release(session);
   settle();
@@ -229,7 +202,7 @@ gone(const coap_address_t *server_at) {
   coap_session_t *session = connect_to(&local, server_at);
   int fd = accept(listener, NULL, NULL);
   NEED(fd >= 0 && write(fd, "\0\xe1", 2) == 2);
-  BOTH_UNTIL(coap_session_get_state(session) == COAP_SESSION_STATE_ESTABLISHED);
+  BOTH_UNTIL(coap_session_get_state(session) == COAP_SESSION_STATE_ESTABLISHED, 5000);
   NEED(coap_send(session, request_for(session, COAP_MESSAGE_CON, COAP_REQUEST_GET, "name", "t")) != COAP_INVALID_MID);
   settle();
   NEED(read(fd, bytes, sizeof(bytes)) > 7);
@@ -269,12 +242,12 @@ again(const coap_address_t *server_at) {
   coap_register_nack_handler(client, NULL);
   coap_register_response_handler(client, NULL);
   coap_session_t *session = coap_new_client_session(client, &local, server_at, COAP_PROTO_TCP);
-  BOTH_UNTIL(coap_session_get_state(session) == COAP_SESSION_STATE_ESTABLISHED);
+  BOTH_UNTIL(coap_session_get_state(session) == COAP_SESSION_STATE_ESTABLISHED, 5000);
   coap_free_endpoint(endpoint);
   settle();
   int before = (int)coap_session_get_state(session);
   endpoint = coap_new_endpoint(server, server_at, COAP_PROTO_TCP);
-  BOTH_UNTIL(coap_session_get_state(session) == COAP_SESSION_STATE_ESTABLISHED);
+  BOTH_UNTIL(coap_session_get_state(session) == COAP_SESSION_STATE_ESTABLISHED, 5000);
   mend("again", "0 4 1", "%d %d %d", before, (int)coap_session_get_state(session), endpoint != NULL);
   coap_session_release(session);
 }
