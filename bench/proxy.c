@@ -6,23 +6,7 @@
  * A reverse proxy on 127.0.0.1:PORT: every request goes to 127.0.0.1:UPSTREAM, those of all clients in one session. It
  * says "ready" with the library's version on standard output, and serves until SIGTERM, at most ten minutes.
  */
-#include <coap3/coap.h>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-static volatile sig_atomic_t quit;
-
-static void
-on_signal(int number) {
-  (void)number;
-  quit = 1;
-}
+#include "begin.h"
 
 static coap_proxy_server_t upstream;
 static coap_proxy_server_list_t upstreams = {.entry = &upstream,
@@ -52,23 +36,12 @@ main(int argc, char **argv) {
   coap_context_t *context;
   coap_resource_t *resource;
   char uri[32];
-  struct sigaction action = {.sa_handler = on_signal};
 
   if (argc != 3) {
     fprintf(stderr, "usage: proxy PORT UPSTREAM\n");
     return 2;
   }
-  sigaction(SIGTERM, &action, NULL);
-  sigaction(SIGALRM, &action, NULL);
-  alarm(600);
-
-  coap_startup();
-  context = coap_new_context(NULL);
-  coap_address_init(&address);
-  address.size = sizeof(address.addr.sin);
-  address.addr.sin.sin_family = AF_INET;
-  address.addr.sin.sin_port = htons((uint16_t)atoi(argv[1]));
-  address.addr.sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  context = begin(argv[1], &address);
   snprintf(uri, sizeof(uri), "coap://127.0.0.1:%s", argv[2]);
   if (!context || !coap_new_endpoint(context, &address, COAP_PROTO_UDP) ||
       coap_split_uri((const uint8_t *)uri, strlen(uri), &upstream.uri) != 0) {
@@ -82,11 +55,6 @@ main(int argc, char **argv) {
   coap_add_resource(context, resource);
   coap_register_response_handler(context, on_response);
 
-  printf("ready %s\n", coap_package_version());
-  fflush(stdout);
-  while (!quit && coap_io_process(context, 1000) >= 0) {
-  }
-  coap_free_context(context);
-  coap_cleanup();
+  serve(context);
   return 0;
 }

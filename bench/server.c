@@ -12,23 +12,7 @@
  * It listens on 127.0.0.1:PORT, says "ready" with the library's version on standard output, and
  * serves until SIGTERM, at most ten minutes.
  */
-#include <coap3/coap.h>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-static volatile sig_atomic_t quit;
-
-static void
-on_signal(int number) {
-  (void)number;
-  quit = 1;
-}
+#include "begin.h"
 
 static void
 on_get(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,
@@ -159,23 +143,12 @@ main(int argc, char **argv) {
   coap_address_t address;
   coap_context_t *context;
   coap_resource_t *resource;
-  struct sigaction action = {.sa_handler = on_signal};
 
   if (argc < 2 || argc > 4 || (file != NULL) != (strcmp(role, "cert") == 0)) {
     fprintf(stderr, "usage: server PORT [blocks|stream|observe|psk|cert FILE]\n");
     return 2;
   }
-  sigaction(SIGTERM, &action, NULL);
-  sigaction(SIGALRM, &action, NULL);
-  alarm(600);
-
-  coap_startup();
-  context = coap_new_context(NULL);
-  coap_address_init(&address);
-  address.size = sizeof(address.addr.sin);
-  address.addr.sin.sin_family = AF_INET;
-  address.addr.sin.sin_port = htons((uint16_t)atoi(argv[1]));
-  address.addr.sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  context = begin(argv[1], &address);
   if (!context || (secure && !set_keys(context, file)) ||
       !coap_new_endpoint(context, &address, secure ? COAP_PROTO_DTLS : COAP_PROTO_UDP)) {
     fprintf(stderr, "server: cannot listen on port %s\n", argv[1]);
@@ -202,11 +175,6 @@ main(int argc, char **argv) {
     return 1;
   }
 
-  printf("ready %s\n", coap_package_version());
-  fflush(stdout);
-  while (!quit && coap_io_process(context, 1000) >= 0) {
-  }
-  coap_free_context(context);
-  coap_cleanup();
+  serve(context);
   return 0;
 }

@@ -143,21 +143,8 @@ impl Engine {
                 return Err(e);
             }
         };
-        let asked = Asked {
-            token: token.clone(),
-            request,
-            member: None,
-            keeps_payload,
-            upload,
-            fetching: None,
-            is_repeated: false,
-            download: None,
-            observe: None,
-            restarts: 0,
-            is_repeatable,
-            deadline: None,
-            whole: None,
-        };
+        let asked =
+            Asked { keeps_payload, upload, is_repeatable, ..Asked::new(token.clone(), request, None) };
         self.follow(now, id, token, asked);
         Ok(mid)
     }
