@@ -103,12 +103,27 @@ pub fn emit(level: Level, text: &CStr) {
 
 /// Formats a line, ends it, and hands it to the sink. Use the [`log!`](crate::log!) macro.
 pub fn write(level: Level, line: fmt::Arguments<'_>) {
-    let mut text = format!("{line}\n");
+    let mut text = without_error_numbers(format!("{line}\n"));
     // C sees the end of the text at the first zero.
     text.retain(|c| c != '\0');
     if let Ok(text) = CString::new(text) {
         emit(level, &text);
     }
+}
+
+/// Rust gives the number of a system's error along with its text: ` (os error 2)`. Whoever reads a log knows the text.
+fn without_error_numbers(text: String) -> String {
+    let mut parts = text.split(" (os error ");
+    let Some(first) = parts.next().filter(|first| first.len() < text.len()) else { return text };
+    let mut plain = first.to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((number, rest)) if number.bytes().all(|b| b.is_ascii_digit()) => plain.push_str(rest),
+            // Words of a peer's are left as they are.
+            _ => plain.extend([" (os error ", part]),
+        }
+    }
+    plain
 }
 
 /// Logs a line: `log!(WARN, "cannot bind: {e}")`.
@@ -119,4 +134,22 @@ macro_rules! log {
             $crate::log::write($crate::log::Level::$level, format_args!($($arg)*));
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_errors_are_left_out_and_nothing_else() {
+        let refused = std::io::Error::from_raw_os_error(111);
+        let plain = |text: &str| without_error_numbers(text.to_owned());
+        assert_eq!(
+            plain(&format!("a: {refused}, b: {refused}\n")),
+            "a: Connection refused, b: Connection refused\n"
+        );
+        for text in ["", "no number\n", "x (os error in words) y\n", "x (os error 12"] {
+            assert_eq!(plain(text), text);
+        }
+    }
 }
