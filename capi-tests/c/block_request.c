@@ -42,6 +42,8 @@ begin(uint32_t mode) {
   coap_resource_t *resource = resource_with(context, "a", 0, COAP_REQUEST_PUT, put);
   coap_register_request_handler(resource, COAP_REQUEST_FETCH, put);
   coap_register_request_handler(resource, COAP_REQUEST_GET, put);
+  coap_register_request_handler(resource, COAP_REQUEST_POST, put);
+  coap_register_request_handler(resource, COAP_REQUEST_DELETE, put);
   add_probe(context);
   peer = peer_open(port);
   mid = 0;
@@ -250,6 +252,22 @@ odd_blocks(void) {
   end();
 }
 
+/* Any method may have a body. */
+static void
+methods(void) {
+  static const char *const each[] = {"4101", "4102", "4104"};
+  static const uint32_t modes[] = {0, COAP_BLOCK_USE_LIBCOAP, COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY};
+  for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+    begin(modes[i]);
+    for (size_t n = 0; n < sizeof(each) / sizeof(each[0]); n++) {
+      show("== mode %u, method %s", modes[i], each[n]);
+      ask_with(each[n], "d1030a d11464", 0, 64, 1);
+      ask_with(each[n], "d10312 d11464", 64, 36, 1);
+    }
+    end();
+  }
+}
+
 int
 main(void) {
   fill_body();
@@ -260,6 +278,7 @@ main(void) {
   each_block();
   by_hand();
   odd_blocks();
+  methods();
   show("%u bodies lent, %u given back", lent, given_back);
   coap_cleanup();
   return 0;

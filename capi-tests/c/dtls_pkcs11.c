@@ -64,8 +64,7 @@ configure(const char *methods, size_t zeros) {
 
 int
 main(void) {
-  setenv("SOFTHSM2_CONF", cert("softhsm.conf"), 1);
-  setenv("PKCS11_MODULE_PATH", cert("softhsm.so"), 1);
+  use_token();
   coap_startup();
   SHOW(coap_dtls_pkcs11_is_supported());
   /* First, since who has logged in to a token once has done so for the whole process. */

@@ -315,6 +315,7 @@ callback_alone(void) {
 
 int
 main(void) {
+  use_token();
   coap_startup();
   files();
   buffers();

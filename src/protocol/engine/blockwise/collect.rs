@@ -57,9 +57,6 @@ impl Engine {
         audience: Audience,
     ) -> Option<Collected> {
         let as_it_is = |request| Some(Collected { request, body: None, echo: None, later: false });
-        if matches!(request.code(), Code::GET | Code::DELETE) {
-            return as_it_is(request);
-        }
         let mode = self.sessions.get(id)?.block_mode;
         if self.sessions.get(id)?.tries_quick() && request.option(Number::Q_BLOCK1).is_some() {
             return self.gather(now, id, request);
