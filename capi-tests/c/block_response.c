@@ -9,6 +9,7 @@ static struct {
   uint16_t media_type;
   int max_age;
   uint64_t etag;
+  int is_late; /* the code is set when the body is there */
 } wanted;
 
 static int calls;
@@ -17,9 +18,12 @@ static void
 get(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request, const coap_string_t *query,
     coap_pdu_t *response) {
   calls++;
-  coap_pdu_set_code(response, wanted.code);
+  if (!wanted.is_late)
+    coap_pdu_set_code(response, wanted.code);
   int added = coap_add_data_large_response(resource, session, request, response, query, wanted.media_type,
                                            wanted.max_age, wanted.etag, wanted.length, body, give_back, lend());
+  if (wanted.is_late)
+    coap_pdu_set_code(response, wanted.code);
   if (!quiet)
     show("  handler: %d", added);
 }
@@ -66,6 +70,7 @@ begin(uint32_t mode) {
   wanted.media_type = 0;
   wanted.max_age = -1;
   wanted.etag = 0;
+  wanted.is_late = 0;
 }
 
 static void
@@ -189,6 +194,22 @@ stateless(void) {
   end();
 }
 
+/* All blocks have the code that the handler sets, whenever it does. */
+static void
+late_code(void) {
+  show("the code after the body");
+  begin(COAP_BLOCK_USE_LIBCOAP);
+  wanted.is_late = 1;
+  wanted.length = 3000;
+  ask_for("no block", "");
+  ask_for("block 1", "c116");
+  ask_for("block 2", "c126");
+  wanted.code = COAP_RESPONSE_CODE_VALID;
+  ask_for("another code", "c106");
+  ask_for("block 1 of that", "c116");
+  end();
+}
+
 int
 main(void) {
   fill_body();
@@ -199,6 +220,7 @@ main(void) {
   odd_requests();
   random_access();
   stateless();
+  late_code();
   coap_cleanup();
   return 0;
 }

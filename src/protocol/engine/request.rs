@@ -376,6 +376,7 @@ impl Engine {
         if let Some(session) = self.sessions.get_mut(id) {
             session.revive();
         }
+        self.first_block_goes(id, &response);
         let burst = self.response_goes(id, &response);
         match self.send(now, id, response) {
             Ok(_) => self.begin_burst(now, id, burst),

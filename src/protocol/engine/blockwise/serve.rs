@@ -172,6 +172,22 @@ impl Engine {
         self.bodies.served.insert(id, Served { about, response, body, is_done: false, deadline });
     }
 
+    /// A response is about to go. If it is the first block of a body that is kept, the others have its code, which the
+    /// handler may have set when the body was there already.
+    pub(in crate::protocol::engine) fn first_block_goes(&mut self, id: SessionId, response: &Pdu) {
+        if self.bodies.served.is_empty()
+            || !matches!(self.block_of(id, response, Number::BLOCK2), Ok(Some(Block { num: 0, .. })))
+        {
+            return;
+        }
+        let begun = self.bodies.served.of(id).rev().find(|(_, s)| is_begun_by(&s.response, response));
+        if let Some((serial, _)) = begun
+            && let Some(served) = self.bodies.served.get_mut(id, serial)
+        {
+            served.response.set_code(response.code());
+        }
+    }
+
     /// Answers a request for a later block of a body that is kept. `false` if there is none.
     pub(in crate::protocol::engine) fn serve_later_block(
         &mut self,
@@ -230,6 +246,12 @@ impl Engine {
         self.bodies.released.push(served.body);
         Some(served.is_done)
     }
+}
+
+/// Whether a response that is kept for the blocks of a body is the one that `first` begins.
+pub(super) fn is_begun_by(kept: &Pdu, first: &Pdu) -> bool {
+    let [kept_etag, first_etag] = [kept, first].map(|pdu| pdu.option(Number::ETAG).map(|etag| etag.value));
+    kept.token() == first.token() && kept_etag == first_etag
 }
 
 impl Served {

@@ -2,7 +2,7 @@
 //! them, or as fast as the client says; confirmable ones as fast as NSTART lets them.
 
 use super::super::About;
-use super::super::serve::{MAX_PER_SESSION, MAX_SERVED, Representation};
+use super::super::serve::{MAX_PER_SESSION, MAX_SERVED, Representation, is_begun_by};
 use super::{Mids, Name};
 use crate::message::option::encode_uint;
 use crate::message::pdu::PduError;
@@ -139,14 +139,10 @@ impl Engine {
             return None;
         }
         let (kind, mid) = (response.kind(), response.mid());
-        let etag = response.option(Number::ETAG).map(|o| o.value.to_vec());
-        let follows = |s: &Sent| {
-            s.begun.is_none()
-                && s.response.token() == response.token()
-                && s.response.option(Number::ETAG).map(|o| o.value.to_vec()) == etag
-        };
+        let follows = |s: &Sent| s.begun.is_none() && is_begun_by(&s.response, response);
         let (serial, _) = self.bodies.quick.sent.of(id).find(|(_, s)| follows(s))?;
         let sent = self.bodies.quick.sent.get_mut(id, serial)?;
+        sent.response.set_code(response.code());
         sent.begun = Some(if kind == Type::NonConfirmable { kind } else { Type::Confirmable });
         sent.mids.add(mid);
         Some(serial)
