@@ -41,11 +41,10 @@ fn server(length: usize) -> Peer {
     peer.host.serve("r", move |turn| {
         let request = turn.exchange.request.clone();
         let (session, about) = (turn.exchange.session, Representation::default());
-        turn.exchange.response.set_code(Code::CONTENT);
         let pdu = &mut turn.exchange.response;
-        if turn.engine.add_body(turn.now, session, &request, pdu, about, &response).is_err() {
-            pdu.set_code(Code::BAD_REQUEST);
-        }
+        let added = turn.engine.add_body(turn.now, session, &request, pdu, about, &response);
+        // All blocks have the code that is set when the body is there already.
+        pdu.set_code(if added.is_ok() { Code::CONTENT } else { Code::BAD_REQUEST });
     });
     peer
 }

@@ -210,6 +210,7 @@ fn a_server_sends_a_set_at_a_time() {
     let (nums, last) = burst(&mut peer, Number::Q_BLOCK2);
     assert_eq!(nums, (0..10).collect::<Vec<_>>());
     assert_eq!((last.kind(), last.token(), last.option_uint(Number::SIZE2)), (NON, &b"t"[..], Some(400)));
+    assert_eq!(last.code(), Code::CONTENT);
     peer.send(NON, Code::GET, b"u", 2).path("r").option(Number::Q_BLOCK2, &block(10, true)).go();
     let (nums, next) = burst(&mut peer, Number::Q_BLOCK2);
     assert_eq!(nums, (10..20).collect::<Vec<_>>());
