@@ -42,6 +42,7 @@ pub(crate) struct Program {
     pub(crate) asyncs: Mutex<HashMap<AsyncId, Box<coap_async_t>>>,
     pub(crate) trackers: super::persist::Trackers,
     pub(crate) security: super::security::Security,
+    pub(crate) sent: super::sent::SentRequests,
     pub(crate) release_user_data: Mutex<coap_resource_release_userdata_handler_t>,
 }
 

@@ -33,6 +33,7 @@ pub mod proxy;
 pub mod resource;
 pub mod resource_links;
 pub(crate) mod security;
+pub(crate) mod sent;
 pub mod session;
 pub mod session_open;
 pub mod session_params;

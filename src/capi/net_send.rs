@@ -1,5 +1,6 @@
 //! `coap_net.h`, sending.
 
+use super::application::program;
 use super::ffi::{ffi, ffi_or};
 use super::handle::share;
 use super::pdu::coap_pdu_t;
@@ -41,7 +42,11 @@ pub unsafe extern "C" fn coap_send(session: *mut coap_session_t, pdu: *mut coap_
         // SAFETY: NULL or live, as the caller promises.
         let session = unsafe { share(session) }?;
         session.await_ready();
-        send_with(&session, pdu.inner, pdu.upload)
+        let (message, upload) = match program(session.context()) {
+            Some(program) => program.sent.keep(pdu),
+            None => (pdu.inner, pdu.upload),
+        };
+        send_with(&session, message, upload)
     })
 }
 
