@@ -41,8 +41,13 @@ impl SentRequests {
         }
         let copy = copy_of(&pdu.inner);
         let message = core::mem::replace(&mut pdu.inner, copy);
+        let place = NonNull::from(Box::leak(pdu));
         let mut kept = self.0.lock();
-        kept.push_back(Kept(NonNull::from(Box::leak(pdu))));
+        // Sent once more: there is one owner all the same.
+        if let Some(at) = kept.iter().position(|before| before.0 == place) {
+            core::mem::forget(kept.remove(at));
+        }
+        kept.push_back(Kept(place));
         let oldest = if kept.len() > MAX_KEPT { kept.pop_front() } else { None };
         drop(kept);
         drop(oldest);
@@ -83,6 +88,18 @@ mod tests {
             assert_eq!((message.mid(), message.token()), (Mid(mid), &b"abc"[..]));
         }
         assert_eq!(sent.0.lock().len(), MAX_KEPT);
+    }
+
+    #[test]
+    fn a_request_that_is_sent_again_is_kept_once() {
+        let sent = SentRequests::default();
+        let pdu = Box::into_raw(request(1, 10));
+        for _ in 0..3 {
+            // SAFETY: a program that does that has the pointer from `into_raw`, and it is kept.
+            let (message, _) = sent.keep(unsafe { coap_pdu_t::from_raw(pdu) }.unwrap());
+            assert_eq!(message.payload().map(<[u8]>::len), Some(10));
+        }
+        assert_eq!(sent.0.lock().len(), 1);
     }
 
     #[test]
