@@ -3,12 +3,11 @@
 import concurrent.futures
 import contextlib
 import pathlib
-import subprocess
-import sys
 
 import processes
 import programs
 import sides
+import venvs
 
 VERSION = "0.4.17"
 WEBSOCKETS_VERSION = "15.0.1"
@@ -103,22 +102,11 @@ AS_SERVER_WITH_BODIES = [
 def virtual_environment(dtls=False):
     """A Python that has aiocoap, made under target/ when it is missing, if wanted with its DTLS, which is compiled; None where
     that does not work."""
-    directory = sides.ROOT / f"target/venv/aiocoap-{VERSION}-websockets-{WEBSOCKETS_VERSION}-linkheader-{LINK_HEADER_VERSION}"
+    name = f"aiocoap-{VERSION}-websockets-{WEBSOCKETS_VERSION}-linkheader-{LINK_HEADER_VERSION}"
+    wanted = [f"aiocoap=={VERSION}", f"websockets=={WEBSOCKETS_VERSION}", f"LinkHeader=={LINK_HEADER_VERSION}"]
     if dtls:
-        directory = directory.with_name(f"{directory.name}-dtls-{DTLS_VERSION}")
-    python = directory / "bin/python"
-    marker = directory / "complete"
-    if marker.exists():
-        return python
-    try:
-        subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True, capture_output=True)
-        wanted = [f"aiocoap=={VERSION}", f"websockets=={WEBSOCKETS_VERSION}", f"LinkHeader=={LINK_HEADER_VERSION}",
-                  *([f"DTLSSocket=={DTLS_VERSION}"] if dtls else [])]
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *wanted], check=True, capture_output=True)
-    except (subprocess.CalledProcessError, OSError):
-        return None
-    marker.touch()
-    return python
+        return venvs.python_with(f"{name}-dtls-{DTLS_VERSION}", *wanted, f"DTLSSocket=={DTLS_VERSION}")
+    return venvs.python_with(name, *wanted)
 
 
 def parse_lines(text, separator):

@@ -23,8 +23,8 @@ class Comparisons:
         is; `again()` plays both once more, and gives them."""
         wrong = {}
         for case, text in expected.items():
-            if problem := judge(case, text, found[case]):
-                crashed = CRASHED.match(found[case]) and not CRASHED.match(text)
+            if problem := judge(case, text, found.get(case)):
+                crashed = CRASHED.match(found.get(case) or "") and not CRASHED.match(text)
                 if crashed:
                     self._report.fail(f"{label}: {case}", problem)
                 else:
@@ -41,7 +41,7 @@ class Comparisons:
             for case, problem in wrong.items():
                 if expected is None:
                     self._report.fail(f"{label}: {case}", problem)
-                elif twice := judge(case, expected[case], found[case]):
+                elif twice := judge(case, expected.get(case), found.get(case)):
                     self._report.fail(f"{label}: {case}", twice)
                 else:
                     self._report.ok_again(f"{label}: {case}", problem)
@@ -50,6 +50,8 @@ class Comparisons:
 
 def difference(expected, found):
     """Nothing, or the lines in which they differ."""
+    if expected is None or found is None:
+        return "it did not get so far"
     if found.startswith("exit None"):
         return "it did not end"
     if expected == found:

@@ -9,7 +9,7 @@ import report as reporting
 import sides
 
 # Each suite with the variant that it is for.
-SUITES = {"debian": "notls", "aiocoap": "notls", "proxies": "notls", "multicast": "notls", "hostile": "notls", "secured": "openssl"}
+SUITES = {"debian": "notls", "aiocoap": "notls", "libcoapy": "notls", "proxies": "notls", "multicast": "notls", "hostile": "notls", "secured": "openssl"}
 
 
 def main():
@@ -27,7 +27,7 @@ def main():
         parser.error(str(missing))
     report = reporting.Report()
     for name in names:
-        importlib.import_module(name if name != "aiocoap" else "against_aiocoap").suite(
+        importlib.import_module(f"against_{name}" if name in ("aiocoap", "libcoapy") else name).suite(
             report, ours[name], without=set(filter(None, args.without.split(","))), only=args.only,
             reference=args.reference)
     return 1 if report.total() else 0
