@@ -404,7 +404,8 @@ coap_tls_version_t *coap_get_tls_library_version(void);
 /**
  * Sets up an engine of the (D)TLS library, for keys that it has. `conf_mem` has a line for each step:
  * `engine:NAME`, `pre-cmd:COMMAND:VALUE`, `post-cmd:COMMAND:VALUE`, and `enable-methods:NUMBER`, of which
- * the first and the last must be there. Returns 1, or 0 with a line in the log if that failed. The variant without a (D)TLS library has no engines: 0.
+ * the first and the last must be there. Returns 1, or 0 with a line in the log if that failed. The variant
+ * without a (D)TLS library has no engines: 0.
  *
  * @pre `conf_mem` is NULL or valid.
  */
