@@ -43,15 +43,16 @@ def suite(report, ours, without, only=None, reference=None):
         report.skip("libcoapy", f"4.3.5 is not here, or libcoapy {VERSION} cannot be installed")
         return
     ref = sides.side_of(tree, "ref")
+
+    def judge(_, wanted, found):
+        return difference(wanted, found)
+
     comparisons = Comparisons(report)
     expected = run(python, ref, ref)
     if "the server" in expected:
         report.skip("libcoapy", f"this Python does not run on the reference: {expected['the server']}")
         return
     for name, client, server in (("ours/ours", ours, ours), ("ours/ref", ours, ref), ("ref/ours", ref, ours)):
-        def judge(_, wanted, found):
-            return difference(wanted, found)
-
         def again(client=client, server=server):
             return run(python, ref, ref), run(python, client, server)
 

@@ -95,7 +95,7 @@ fn run_again(
     let is_chance = differing.len() <= MOST_AGAIN;
     for (mode, program, first) in differing {
         let verdict = if is_chance { judge(options, mode, variant, program) } else { first };
-        if let (Verdict::Passed(_), true) = (&verdict, is_chance) {
+        if matches!(verdict, Verdict::Passed(_)) {
             println!("again    {:7} {:24} it printed something else at first", variant.name(), program.name);
         }
         report(options, mode, variant, program, &verdict, tally);
@@ -104,7 +104,7 @@ fn run_again(
 
 fn judge(options: &Options, mode: Mode, variant: Variant, program: &Program) -> Verdict {
     verdict::judge(options, mode, variant, program)
-        .unwrap_or_else(|text| Verdict::Failed(text.lines().map(String::from).collect()))
+        .unwrap_or_else(|text| Verdict::Failed(verdict::lines_of(&text)))
 }
 
 /// Whether a program is run in a variant. Memcheck is slow, and finds in one variant what it finds in another: unless a

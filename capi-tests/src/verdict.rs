@@ -122,7 +122,7 @@ fn compare(options: &Options, variant: Variant, program: &Program) -> Result<Ver
     let reference = if has_own { on_reference(options, variant, program) } else { Ok(None) };
     let reference = match reference {
         Ok(reference) => reference,
-        Err(fault) => return Ok(Verdict::Differs(fault.lines().map(String::from).collect())),
+        Err(fault) => return Ok(Verdict::Differs(lines_of(&fault))),
     };
     let recorded = own.or_else(|| fs::read_to_string(program.record()).ok());
     let (wanted, origin) = match (reference, recorded) {
@@ -145,7 +145,7 @@ fn compare(options: &Options, variant: Variant, program: &Program) -> Result<Ver
     };
     faults.extend(differences(&wanted, &outcome.stdout));
     faults.extend(unkept_mends(program, &outcome.stdout)?);
-    Ok(if faults.is_empty() { Verdict::Passed(origin.into()) } else { Verdict::Differs(faults) })
+    Ok(verdict(faults, origin, Verdict::Differs))
 }
 
 /// Ours under memcheck.
@@ -153,17 +153,16 @@ fn valgrind(options: &Options, variant: Variant, program: &Program) -> Result<Ve
     let ours = Library::ours(options, variant)?;
     let binary = program.compile(&ours, &directory(options, variant, "memcheck"))?;
     let outcome = program.run(ours.run_checked(&binary), &binary, options.time_limit * 10)?;
-    let faults = ended_badly(&outcome, "ours under memcheck");
-    Ok(if faults.is_empty() {
-        Verdict::Passed("no errors, no leaks".into())
-    } else {
-        Verdict::Failed(faults)
-    })
+    Ok(verdict(ended_badly(&outcome, "ours under memcheck"), "no errors, no leaks", Verdict::Failed))
 }
 
 /// Where the programs are compiled and run in one of the ways there are.
 fn directory(options: &Options, variant: Variant, way: &str) -> PathBuf {
     options.work.join(variant.name()).join(way)
+}
+
+fn verdict(faults: Vec<String>, remark: &str, otherwise: fn(Vec<String>) -> Verdict) -> Verdict {
+    if faults.is_empty() { Verdict::Passed(remark.into()) } else { otherwise(faults) }
 }
 
 /// What the program prints on the reference, if there is one.
@@ -173,6 +172,11 @@ fn on_reference(options: &Options, variant: Variant, program: &Program) -> Resul
     let outcome = program.run(reference.run(&binary), &binary, options.time_limit)?;
     let faults = ended_badly(&outcome, reference.name);
     if faults.is_empty() { Ok(Some(outcome.stdout)) } else { Err(faults.join("\n")) }
+}
+
+/// The lines of a reason to fail.
+pub(crate) fn lines_of(text: &str) -> Vec<String> {
+    text.lines().map(String::from).collect()
 }
 
 /// Nothing for a run that exited with 0; otherwise how it ended and the last it printed.

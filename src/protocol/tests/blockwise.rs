@@ -500,14 +500,7 @@ fn a_session_that_ends_gives_its_bodies_back() {
 /// RFC 7959 §3.4: each notification is a body of its own, and the newest counts.
 #[test]
 fn a_notification_in_blocks_is_fetched_and_the_observation_goes_on() {
-    let mut peer = client(SINGLE);
-    let (session, now) = (peer.session(), peer.now);
-    let mut request = peer.host.new_request(session, CON, Code::GET, "r");
-    request.add_option(Number::OBSERVE, &[]).unwrap();
-    let token = request.token().to_vec();
-    let Mid(mid) = peer.host.engine.submit(now, session, request, None).unwrap();
-    peer.settle();
-    peer.discard();
+    let (mut peer, mid, token) = observer();
     let mut kind = (ACK, mid);
     for n in 1..4u8 {
         peer.send(kind.0, Code::CONTENT, &token, kind.1)
@@ -527,13 +520,13 @@ fn a_notification_in_blocks_is_fetched_and_the_observation_goes_on() {
         assert_eq!(whole(&peer), Some(vec![n; 21]));
         kind = (NON, 100 + u16::from(n));
     }
+    let session = peer.session();
     peer.host.engine.end(session);
     peer.settle();
 }
 
-/// A client that observes, and has got the first block of a notification and asked for the second. Its
-/// token, and the message ID and token of the request for the second.
-fn observing() -> (Peer, Vec<u8>, u16, Vec<u8>) {
+/// A client that has asked to observe. The message ID and the token of its request.
+fn observer() -> (Peer, u16, Vec<u8>) {
     let mut peer = client(SINGLE);
     let (session, now) = (peer.session(), peer.now);
     let mut request = peer.host.new_request(session, CON, Code::GET, "r");
@@ -542,6 +535,13 @@ fn observing() -> (Peer, Vec<u8>, u16, Vec<u8>) {
     let Mid(mid) = peer.host.engine.submit(now, session, request, None).unwrap();
     peer.settle();
     peer.discard();
+    (peer, mid, token)
+}
+
+/// A client that observes, and has got the first block of a notification and asked for the second. Its
+/// token, and the message ID and token of the request for the second.
+fn observing() -> (Peer, Vec<u8>, u16, Vec<u8>) {
+    let (mut peer, mid, token) = observer();
     notify(&mut peer, ACK, mid, &token, 1);
     let (_, mid, second) = next(&mut peer);
     (peer, token, mid, second)
